@@ -13,11 +13,11 @@ class error {
 public:
     /// `attempted` says what failed, as in "bind the console's event channel"; it must outlive the error, which
     /// a string literal does.
-    constexpr explicit error(std::error_code code, const char* attempted = "") noexcept
+    explicit error(std::error_code code, const char* attempted = "") noexcept
         : code_{code}, attempted_{attempted} {}
 
-    [[nodiscard]] constexpr const std::error_code& code() const noexcept { return code_; }
-    [[nodiscard]] constexpr const char* attempted() const noexcept { return attempted_; }
+    [[nodiscard]] const std::error_code& code() const noexcept { return code_; }
+    [[nodiscard]] const char* attempted() const noexcept { return attempted_; }
 
     /// "bind the console's event channel: Invalid argument".
     [[nodiscard]] std::string message() const {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The machine that the front doors open on: a Linux process.
+#pragma once
+
+#include <halvm/linux/clock.hpp>
+#include <halvm/linux/terminal_console.hpp>
+
+namespace halvm::machine {
+
+using console = process::terminal_console;
+using process::open_console;
+
+using clock = process::clock;
+using process::sleep_until;
+
+}  // namespace halvm::machine
