@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Hypercalls: the raw call, and a typed function for each that the core makes. Nothing here waits on its own;
+// those that block say so. A negative result is minus an errno of Xen's. [xen/errno.h]
+#pragma once
+
+#include <halvm/xen/abi.hpp>
+
+#include <cstddef>
+#include <span>
+
+extern "C" {
+/// The one place that enters the hypervisor; it stands in .text.hypercall, out of which no `syscall` may be.
+long halvm_hypercall(unsigned long first, unsigned long second, unsigned long third, unsigned long fourth,
+                     unsigned long fifth, unsigned long number) noexcept;
+
+/// SCHEDOP_block with the event mask set, as it must be; the mask is set again when this returns.
+long halvm_hypercall_block() noexcept;
+}
+
+namespace halvm::xen {
+
+/// A port of an event channel. [xen/event_channel.h]
+enum class port : evtchn_port_t {};
+
+namespace hypercall {
+
+template <class... Arguments>
+long call(unsigned long number, Arguments... arguments) noexcept {
+    static_assert(sizeof...(Arguments) <= 5);
+    const unsigned long words[5]{(unsigned long)(arguments)...};
+    return halvm_hypercall(words[0], words[1], words[2], words[3], words[4], number);
+}
+
+/// [xen/xen.h: HYPERVISOR_mmu_update]
+inline long mmu_update(std::span<const mmu_update_t> requests) noexcept {
+    return call(__HYPERVISOR_mmu_update, requests.data(), requests.size(), nullptr, DOMID_SELF);
+}
+
+/// [xen/xen.h: HYPERVISOR_mmuext_op]
+inline long mmuext_op(const mmuext_op_t& operation) noexcept {
+    return call(__HYPERVISOR_mmuext_op, &operation, 1, nullptr, DOMID_SELF);
+}
+
+/// `traps` ends with an entry whose address is 0. [xen/arch-x86/xen.h]
+inline long set_trap_table(const trap_info_t* traps) noexcept { return call(__HYPERVISOR_set_trap_table, traps); }
+
+inline long callback_register_at(std::uint16_t type, void (*address)()) noexcept {
+    callback_register_t request{type, 0, reinterpret_cast<xen_callback_t>(address)};
+    return call(__HYPERVISOR_callback_op, CALLBACKOP_register, &request);
+}
+
+/// Raises VIRQ_TIMER at `deadline` of the system time; 0 disarms it. [xen/xen.h: HYPERVISOR_set_timer_op]
+inline long set_timer(std::uint64_t deadline) noexcept { return call(__HYPERVISOR_set_timer_op, deadline); }
+
+inline long vcpu_op(int operation, int vcpu, void* argument) noexcept {
+    return call(__HYPERVISOR_vcpu_op, operation, vcpu, argument);
+}
+
+/// Does not return when Xen accepts `reason` (SHUTDOWN_*). [xen/sched.h]
+inline long shutdown(unsigned reason) noexcept {
+    sched_shutdown_t request{reason};
+    return call(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &request);
+}
+
+/// Lets other domains run; used while polling.
+inline long yield() noexcept { return call(__HYPERVISOR_sched_op, SCHEDOP_yield, nullptr); }
+
+/// Writes to the hypervisor's console; only dom0, and debug builds of Xen, show it.
+inline long console_write(const char* text, std::size_t size) noexcept {
+    return call(__HYPERVISOR_console_io, CONSOLEIO_write, size, text);
+}
+
+/// Reads what was typed at the hypervisor's console; dom0 only. Returns how many bytes.
+inline long console_read(char* into, std::size_t size) noexcept {
+    return call(__HYPERVISOR_console_io, CONSOLEIO_read, size, into);
+}
+
+inline long event_channel_op(int operation, void* argument) noexcept {
+    return call(__HYPERVISOR_event_channel_op, operation, argument);
+}
+
+/// Tells the other end of `local`. [xen/event_channel.h: EVTCHNOP_send]
+inline long evtchn_send(port local) noexcept {
+    evtchn_send_t request{static_cast<evtchn_port_t>(local)};
+    return event_channel_op(EVTCHNOP_send, &request);
+}
+
+/// [xen/arch-x86/xen-x86_64.h: HYPERVISOR_set_segment_base]
+inline long set_segment_base(int which, std::uintptr_t base) noexcept {
+    return call(__HYPERVISOR_set_segment_base, which, base);
+}
+
+}  // namespace hypercall
+}  // namespace halvm::xen

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "arch/x86_64/paging.hpp"
+
+#include "core/image.hpp"
+
+#include <halvm/xen/hypercall.hpp>
+
+#include <array>
+#include <cstring>
+#include <span>
+
+// Stand-ins for pages that Xen shares with us: their own frames are left out of the image's page table.
+extern "C" {
+[[gnu::section(".bss.page_aligned")]] alignas(4096) shared_info_t halvm_shared_info;
+[[gnu::section(".bss.page_aligned")]] alignas(4096) std::byte halvm_console_ring[4096];
+[[gnu::section(".bss.page_aligned")]] alignas(4096) std::byte halvm_xenstore_ring[4096];
+}
+
+namespace halvm::arch {
+namespace {
+
+using entry = std::uint64_t;
+
+constexpr entry present = 1 << 0;
+constexpr entry writable = 1 << 1;
+constexpr entry user = 1 << 2;  // a PV kernel runs in ring 3, as its programs do
+constexpr entry accessed = 1 << 5;
+constexpr entry dirty = 1 << 6;
+constexpr entry no_execute = entry{1} << 63;
+constexpr entry frame_mask = 0x000f'ffff'ffff'f000;
+
+constexpr entry page_text = present | user | accessed;
+constexpr entry page_constant = present | user | accessed | no_execute;
+constexpr entry page_data = present | writable | user | accessed | dirty | no_execute;
+constexpr entry table_flags = present | writable | user | accessed;
+constexpr entry direct_flags = table_flags | no_execute;
+constexpr entry direct_read_only = present | user | accessed | no_execute;
+
+constexpr std::size_t entries = 512;
+constexpr std::size_t max_gib = 508;  // the direct map's share of the first L3 table
+
+// The state that outlives paging_start(). Tables are reached through the direct map.
+const std::uint64_t* p2m;
+entry top_machine;                       // machine address of the L3 table
+std::array<entry*, max_gib> directories;  // the L2 table of each GiB of the direct map
+memory_layout layout;
+
+[[noreturn]] void give_up(const char* message) noexcept {
+    xen::hypercall::console_write(message, std::strlen(message));
+    xen::hypercall::shutdown(SHUTDOWN_crash);
+    __builtin_trap();
+}
+
+/// A batch of page-table updates that goes to Xen in one hypercall.
+class update_batch {
+public:
+    ~update_batch() { flush(); }
+
+    void set(entry address, entry value) noexcept {
+        if (count_ == requests_.size())
+            flush();
+        requests_[count_++] = {address | MMU_NORMAL_PT_UPDATE, value};
+    }
+
+    void flush() noexcept {
+        if (count_ != 0 && xen::hypercall::mmu_update(std::span{requests_}.first(count_)) != 0)
+            give_up("halvm: panic: Xen refused an update of the page tables\n");
+        count_ = 0;
+    }
+
+private:
+    std::array<mmu_update_t, 32> requests_;
+    std::size_t count_ = 0;
+};
+
+entry machine_of(std::uint64_t frame) noexcept { return p2m[frame] << 12; }
+
+std::uint64_t frame_of(entry machine) noexcept {
+    return reinterpret_cast<const std::uint64_t*>(MACH2PHYS_VIRT_START)[(machine & frame_mask) >> 12];
+}
+
+/// Machine address of the entry that maps `frame` in the direct map.
+entry slot_of(std::uint64_t frame) noexcept {
+    const entry table = directories[frame / entries / entries][frame / entries % entries] & frame_mask;
+    return table + frame % entries * sizeof(entry);
+}
+
+void flush_tlb() noexcept {
+    mmuext_op_t operation{};
+    operation.cmd = MMUEXT_TLB_FLUSH_LOCAL;
+    xen::hypercall::mmuext_op(operation);
+}
+
+/// How the page of the image at `address` is mapped; 0 when it is not.
+entry image_page(std::uintptr_t address, const start_info_t& info) noexcept {
+    const auto is = [&](const void* object) { return address == reinterpret_cast<std::uintptr_t>(object); };
+    const bool dom0 = (info.flags & SIF_INITDOMAIN) != 0;
+    if (is(&halvm_shared_info))
+        return (info.shared_info & frame_mask) | page_data;
+    if (is(halvm_console_ring))
+        return dom0 ? 0 : info.console.domU.mfn << 12 | page_data;
+    if (is(halvm_xenstore_ring))
+        return info.store_mfn == 0 ? 0 : info.store_mfn << 12 | page_data;
+    if (is(image::stack_guard))
+        return 0;
+    const entry machine = machine_of(address / page_size);
+    if (address < image::address(image::text_end))
+        return machine | page_text;
+    return machine | (address < image::address(image::rodata_end) ? page_constant : page_data);
+}
+
+}  // namespace
+
+memory_layout paging_start(const start_info_t& info) noexcept {
+    const auto table_at = [](entry machine) { return reinterpret_cast<entry*>(frame_of(machine) * page_size); };
+
+    p2m = reinterpret_cast<const std::uint64_t*>(info.mfn_list);
+    const entry* const l4 = reinterpret_cast<const entry*>(info.pt_base);
+    top_machine = l4[0] & frame_mask;
+    const entry* const l3 = table_at(top_machine);
+    const entry low_machine = l3[0] & frame_mask;
+    const entry* const low = table_at(low_machine);
+    if ((l3[1] & present) != 0 || info.nr_pages > max_gib << 18)
+        give_up("halvm: panic: the domain has more memory than the direct map has room for (508 GiB)\n");
+
+    // Behind the builder's page tables comes its one page of stack, which we have left already.
+    std::uint64_t next = info.pt_base / page_size + info.nr_pt_frames + 1;
+    const auto image_end = image::address(image::image_end) / page_size;
+    layout.pages = info.nr_pages;
+    layout.image_chunks = (image_end + chunk_pages - 1) / chunk_pages;
+
+    // 1. The image's page tables: only its own pages, each with its own protection.
+    update_batch batch;
+    const std::uint64_t first_table = next;
+    for (std::uint64_t frame = image::address(image::image_begin) / page_size; frame < image_end; ++frame) {
+        auto* const table = reinterpret_cast<entry*>((first_table + frame / entries) * page_size);
+        if (frame % entries == 0 || frame == image::address(image::image_begin) / page_size)
+            std::memset(table, 0, page_size);
+        table[frame % entries] = image_page(frame * page_size, info);
+    }
+    next += layout.image_chunks;
+
+    // 2. The direct map's first directory points at the tables that the builder made.
+    const std::uint64_t directory_frame = next++;
+    auto* const directory = reinterpret_cast<entry*>(directory_frame * page_size);
+    std::memset(directory, 0, page_size);
+    std::uint64_t chunks = 0;
+    for (; chunks < entries && (low[chunks] & present) != 0; ++chunks)
+        directory[chunks] = (low[chunks] & frame_mask) | (chunks < layout.image_chunks ? direct_read_only : direct_flags);
+    layout.mapped_pages = chunks * chunk_pages;
+    if (next > layout.mapped_pages)
+        give_up("halvm: panic: the builder's first mapping leaves no room for page tables\n");
+
+    // 3. A page table may be mapped nowhere writable; then the new tables go in and the old mapping goes away.
+    for (std::uint64_t frame = first_table; frame < next; ++frame)
+        batch.set((low[frame / entries] & frame_mask) + frame % entries * sizeof(entry),
+                  machine_of(frame) | page_constant);
+    batch.set(top_machine + direct_map / (entries * chunk_size) * sizeof(entry),
+              machine_of(directory_frame) | table_flags);
+    for (std::uint64_t chunk = 0; chunk < chunks; ++chunk)
+        batch.set(low_machine + chunk * sizeof(entry),
+                  chunk < layout.image_chunks && chunk >= image::address(image::image_begin) / chunk_size
+                      ? machine_of(first_table + chunk) | table_flags : 0);
+    batch.flush();
+    flush_tlb();
+
+    p2m = reinterpret_cast<const std::uint64_t*>(info.mfn_list + direct_map);
+    directories[0] = static_cast<entry*>(direct_address(pfn{directory_frame}));
+    layout.first_free = next;
+    return layout;
+}
+
+bool needs_directory(pfn first) noexcept {
+    return directories[static_cast<std::uint64_t>(first) / entries / entries] == nullptr;
+}
+
+void map_chunk(pfn first, void* table, void* directory) noexcept {
+    const auto frame = static_cast<std::uint64_t>(first);
+    const auto gib = frame / entries / entries;
+    auto* const slots = static_cast<entry*>(table);
+    for (std::size_t i = 0; i < entries; ++i)
+        slots[i] = frame + i < layout.pages ? machine_of(frame + i) | page_data : 0;
+
+    update_batch batch;
+    const auto table_frame = static_cast<std::uint64_t>(direct_frame(table));
+    batch.set(slot_of(table_frame), machine_of(table_frame) | page_constant);
+    if (directories[gib] == nullptr) {
+        const auto directory_frame = static_cast<std::uint64_t>(direct_frame(directory));
+        std::memset(directory, 0, page_size);
+        batch.set(slot_of(directory_frame), machine_of(directory_frame) | page_constant);
+        batch.set(top_machine + (direct_map / (entries * chunk_size) + gib) * sizeof(entry),
+                  machine_of(directory_frame) | table_flags);
+        directories[gib] = static_cast<entry*>(directory);
+    }
+    const auto directory_frame = static_cast<std::uint64_t>(direct_frame(directories[gib]));
+    batch.set(machine_of(directory_frame) + frame / entries % entries * sizeof(entry),
+              machine_of(table_frame) | direct_flags);
+}
+
+void open_image_chunks() noexcept {
+    update_batch batch;
+    for (auto frame = image::address(image::image_begin) / page_size;
+         frame < image::address(image::rodata_end) / page_size; ++frame)
+        batch.set(slot_of(frame), machine_of(frame) | page_constant);
+    const auto directory_frame = static_cast<std::uint64_t>(direct_frame(directories[0]));
+    for (std::uint64_t chunk = 0; chunk < layout.image_chunks; ++chunk)
+        batch.set(machine_of(directory_frame) + chunk * sizeof(entry),
+                  (directories[0][chunk] & frame_mask) | direct_flags);
+    batch.flush();
+    flush_tlb();
+}
+
+void unmap_page(void* page) noexcept {
+    const auto frame = static_cast<std::uint64_t>(direct_frame(page));
+    {
+        update_batch batch;
+        batch.set(slot_of(frame), 0);
+    }
+    flush_tlb();
+}
+
+void remap_page(void* page) noexcept {
+    const auto frame = static_cast<std::uint64_t>(direct_frame(page));
+    update_batch batch;
+    batch.set(slot_of(frame), machine_of(frame) | page_data);
+}
+
+}  // namespace halvm::arch

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "arch/x86_64/trap_frame.hpp"
+
+#include "arch/x86_64/cpu.hpp"
+#include "core/format.hpp"
+#include "core/panic.hpp"
+
+#include <halvm/xen/hypercall.hpp>
+
+#include <array>
+
+extern "C" {
+struct trap_entry {
+    std::uint64_t vector;
+    std::uint64_t address;
+};
+extern const trap_entry halvm_trap_entries[];
+void halvm_failsafe();
+void halvm_event_upcall();
+}
+
+namespace halvm::arch {
+namespace {
+
+constexpr std::array names{
+    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
+    "device not available", "double fault", "coprocessor overrun", "invalid TSS", "segment not present",
+    "stack fault", "general protection fault", "page fault", "", "floating-point error", "alignment check",
+    "machine check", "SIMD floating-point error"};
+
+void describe(core::line_writer& out, const trap_frame& frame) {
+    const auto vector = static_cast<std::size_t>(frame.vector);
+    out.text(vector < names.size() ? names[vector] : "failsafe callback");
+    if (vector == 14) {
+        // [sdm3 4.7]: bit 0 present, bit 1 write, bit 4 instruction fetch.
+        const auto address = fault_address();
+        out.text(frame.error_code & 16 ? ": executing " : frame.error_code & 2 ? ": writing " : ": reading ");
+        out.hex(address);
+        out.text(frame.error_code & 1 ? ", which its page's protection forbids" : ", where nothing is mapped");
+        if (address < 4096)
+            out.text(" (null pointer)");
+    } else if (frame.error_code != 0) {
+        out.text(", error code ");
+        out.hex(frame.error_code);
+    }
+}
+
+void print_registers(const void* state) {
+    const auto& frame = *static_cast<const trap_frame*>(state);
+    const struct { const char* name; std::uint64_t value; } registers[]{
+        {"rip", frame.rip}, {"rsp", frame.rsp}, {"rfl", frame.rflags}, {"rax", frame.rax}, {"rbx", frame.rbx},
+        {"rcx", frame.rcx}, {"rdx", frame.rdx}, {"rsi", frame.rsi},    {"rdi", frame.rdi}, {"rbp", frame.rbp},
+        {"r8 ", frame.r8},  {"r9 ", frame.r9},  {"r10", frame.r10},    {"r11", frame.r11}, {"r12", frame.r12},
+        {"r13", frame.r13}, {"r14", frame.r14}, {"r15", frame.r15}};
+    for (std::size_t i = 0; i < std::size(registers);) {
+        core::line_writer line;
+        for (int column = 0; column < 3 && i < std::size(registers); ++column, ++i) {
+            line.text("  ");
+            line.text(registers[i].name);
+            line.text(" ");
+            line.hex_padded(registers[i].value);
+        }
+        line.text("\n");
+        line.emit();
+    }
+}
+
+}  // namespace
+
+extern "C" [[noreturn]] void halvm_trap(const trap_frame* frame) noexcept {
+    core::line_writer message;
+    describe(message, *frame);
+    core::panic_with(print_registers, frame, message.c_str());
+}
+
+void install_traps() noexcept {
+    std::array<trap_info_t, 24> table{};
+    std::size_t count = 0;
+    for (const trap_entry* entry = halvm_trap_entries; entry->address != 0; ++entry) {
+        // int3 and into may be executed by the program itself, which runs at level 3.
+        const std::uint8_t level = entry->vector == 3 || entry->vector == 4 ? 3 : 0;
+        table[count++] = {static_cast<std::uint8_t>(entry->vector), level, FLAT_KERNEL_CS, entry->address};
+    }
+    xen::hypercall::set_trap_table(table.data());
+    xen::hypercall::callback_register_at(CALLBACKTYPE_event, halvm_event_upcall);
+    xen::hypercall::callback_register_at(CALLBACKTYPE_failsafe, halvm_failsafe);
+}
+
+}  // namespace halvm::arch
