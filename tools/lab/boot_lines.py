@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every command line that boots something: QEMU's machine, Xen's, dom0's."""
+
+from __future__ import annotations
+
+# SVM and nested paging let Xen run PVH guests; FSGSBASE and RDRAND are what any
+# machine of the last ten years has. Plain `qemu64` has neither.
+DEFAULT_CPU = "qemu64,+svm,+npt,+fsgsbase,+rdrand"
+
+# Named choices for --cpu; any other word goes to QEMU as it is. `max` needs
+# SMAP off, or a Linux dom0 dies early.
+CPUS = {
+    "default": DEFAULT_CPU,
+    "plain": "qemu64",
+    "max": "max,-smap",
+}
+
+# One instruction is one virtual nanosecond, and nothing depends on the host's clock.
+ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
+
+
+def qemu_machine(cpu: str, memory_mb: int, icount: bool) -> list[str]:
+    """QEMU without KVM (Xen does not run there), display, network or reboot."""
+    return [
+        "qemu-system-x86_64",
+        "-nodefaults",
+        "-no-user-config",
+        *("-machine", "pc,usb=off,graphics=off"),
+        *("-accel", "tcg"),
+        *("-cpu", CPUS.get(cpu, cpu)),
+        *("-m", str(memory_mb)),
+        *("-smp", "1"),
+        *("-display", "none"),
+        "-no-reboot",
+        *(ICOUNT if icount else []),
+    ]
+
+
+def xen_for_guest_as_dom0(memory_mb: int, extra: str = "") -> str:
+    """Xen's command line when the guest is the only domain there is.
+
+    Without `noreboot` a guest that ends makes QEMU exit. `sync_console` would
+    slow every line down; the serial line loses nothing without it.
+    """
+    line = f"console=com1 com1=115200,8n1 vga=none dom0_mem={memory_mb}M loglvl=info"
+    return f"{line} {extra}".strip()
+
+
+def xen_for_lab(dom0_memory_mb: int, extra: str = "") -> str:
+    """Xen's command line under a Linux dom0.
+
+    `guest_loglvl=all` puts the register dump of every crashing guest on the
+    console without a rate limit.
+    """
+    line = (
+        f"console=com1 com1=115200,8n1 vga=none dom0_mem={dom0_memory_mb}M,max:{dom0_memory_mb}M "
+        "dom0_max_vcpus=1 loglvl=info guest_loglvl=all/all"
+    )
+    return f"{line} {extra}".strip()
+
+
+def dom0_linux(extra: str = "") -> str:
+    """Linux's command line as dom0."""
+    return f"console=hvc0 quiet loglevel=3 panic=-1 {extra}".strip()

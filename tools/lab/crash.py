@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Makes sense of the register dump that Xen prints when a PV guest crashes.
+
+A guest reports its own faults, save one: on a stack overflow Xen cannot push
+the fault's frame, and crashes the domain. Then only Xen's dump says where it
+was; the kernel's symbols turn that into names.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+from dataclasses import dataclass, field
+
+from .elf import Elf
+
+_DUMP = re.compile(r"Domain (\d+) \(vcpu#(\d+)\) crashed on cpu#\d+:(.*?)(?=Domain \d+ \(vcpu#|\Z)", re.S)
+_REGISTER = re.compile(r"\b(r[a-z0-9]{2}|r[89]|cr[0234]):\s+([0-9a-f]{16})")
+_RIP = re.compile(r"RIP:\s+[0-9a-f]{4}:\[<([0-9a-f]{16})>\]")
+_STACK_LINE = re.compile(r"^\(XEN\)    ((?:[0-9a-f]{16}\s*)+)$", re.M)
+
+# Xen pushes up to this much below rsp; when that reaches the guard page, rsp
+# itself may still be just above it.
+_FRAME = 0x80
+
+_MOST_FRAMES = 16
+
+
+@dataclass
+class Crash:
+    """One vCPU's registers at the crash, and the words of stack that are known."""
+
+    domain: int
+    rip: int
+    registers: dict[str, int]
+    stack: list[tuple[int, int]] = field(default_factory=list)  # (address, word)
+
+    @property
+    def rsp(self) -> int:
+        return self.registers.get("rsp", 0)
+
+
+def parse(xen_lines: str, domain: int | None = None) -> Crash | None:
+    """The last crash in Xen's messages, of one domain or of any."""
+    last = None
+    for match in _DUMP.finditer(xen_lines):
+        text = match.group(3)
+        rip = _RIP.search(text)
+        if rip is None or (domain is not None and int(match.group(1)) != domain):
+            continue
+        registers = {name: int(value, 16) for name, value in _REGISTER.findall(text)}
+        last = Crash(int(match.group(1)), int(rip.group(1), 16), registers)
+        address = last.rsp
+        for line in _STACK_LINE.findall(text):
+            for word in line.split():
+                last.stack.append((address, int(word, 16)))
+                address += 8
+    return last
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack with the guard page under it."""
+
+    name: str
+    guard: int
+    bottom: int
+
+
+def stacks(symbols: Elf) -> list[Stack]:
+    guard, bottom = symbols.value_of("__stack_guard"), symbols.value_of("__stack_bottom")
+    return [Stack("the main stack", guard, bottom)] if guard and bottom else []
+
+
+def overflowed(crash: Crash, symbols: Elf) -> Stack | None:
+    """The stack that overflowed, when that is what the crash was."""
+    for stack in stacks(symbols):
+        if stack.guard <= crash.rsp < stack.bottom + _FRAME:
+            return stack
+    return None
+
+
+def _after_call(symbols: Elf, address: int) -> bool:
+    """Whether the bytes before the address look like a call instruction."""
+    code = symbols.read(address - 7, 7)
+    if len(code) < 7:
+        # A debug file has no code: every address inside a function may be one.
+        return True
+    return code[2] == 0xE8 or any(
+        code[7 - size] == 0xFF and code[8 - size] & 0x38 == 0x10 for size in (2, 3, 4, 6, 7)
+    )
+
+
+def _names(addresses: list[int], symbols: Elf) -> list[str]:
+    found = []
+    for address in addresses:
+        function = symbols.function_at(address)
+        found.append(f"{function.name}+{address - function.value:#x}" if function else "?")
+    return _demangled(found)
+
+
+def _demangled(names: list[str]) -> list[str]:
+    try:
+        done = subprocess.run(
+            ["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return names
+    lines = done.stdout.splitlines()
+    return lines if len(lines) == len(names) else names
+
+
+def _frames(crash: Crash, kernel: Elf, symbols: Elf) -> list[int]:
+    """Return addresses on the stack, innermost first: a guess, but one by call instructions."""
+    found = [crash.rip]
+    for _, word in crash.stack:
+        if len(found) >= _MOST_FRAMES:
+            break
+        function = symbols.function_at(word - 1)
+        if function and word != function.value and _after_call(kernel, word):
+            found.append(word)
+    return found
+
+
+def _repeats(lines: list[str]) -> list[str]:
+    """Fold runs of one frame, as deep recursion gives."""
+    out: list[str] = []
+    index = 0
+    while index < len(lines):
+        end = index
+        while end + 1 < len(lines) and lines[end + 1].split(" ", 1)[1] == lines[index].split(" ", 1)[1]:
+            end += 1
+        out.append(lines[index])
+        if end > index:
+            out.append(f"      ... the same {end - index} more times")
+        index = end + 1
+    return out
+
+
+def report(crash: Crash, kernel: Elf, symbols: Elf) -> str:
+    """The crash in words, with function names."""
+    stack = overflowed(crash, symbols)
+    lines = []
+    if stack:
+        lines.append(f"stack overflow: {stack.name} ran into its guard page (rsp {crash.rsp:#x})")
+    else:
+        lines.append(f"the guest crashed at rip {crash.rip:#x}, rsp {crash.rsp:#x}, cr2 {crash.registers.get('cr2', 0):#x}")
+    addresses = _frames(crash, kernel, symbols)
+    names = _names(addresses, symbols)
+    frames = [f"{address:#018x} {name}" for address, name in zip(addresses, names)]
+    lines += [f"  #{i} {frame}" for i, frame in enumerate(frames)]
+    if not symbols.symbols:
+        lines.append("  (no names: the kernel is stripped and its debug file is not beside it)")
+    elif stack:
+        lines.append("  A larger main stack: link with -Wl,-z,stack-size=BYTES.")
+    return "\n".join(lines)
+
+
+def words(address: int, data: bytes) -> list[tuple[int, int]]:
+    """Memory read from the guest as a list of stack words."""
+    count = len(data) // 8
+    return [(address + 8 * i, w) for i, w in enumerate(struct.unpack(f"<{count}Q", data[: 8 * count]))]

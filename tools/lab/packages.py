@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Debian packages used: the one list of names, and how packages are fetched.
+
+HOST packages are installed on the user's machine (by `halvm setup`, which
+asks). All others are only downloaded and unpacked into the cache: installing a
+hypervisor or a kernel would change what the user's machine boots.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from .errors import LabError
+
+# To build halvm and run the lab.
+HOST = (
+    "build-essential",
+    "cmake",
+    "ninja-build",
+    "python3",
+    "musl-dev",
+    "libboost-context-dev",
+    "libboost-dev",
+    "libmsgsl-dev",
+    "libexpected-dev",
+    "libxen-dev",
+    "doctest-dev",
+    "zlib1g-dev",
+    "qemu-system-x86",
+)
+
+HYPERVISOR = ("xen-hypervisor-4.17-amd64",)
+
+# A metapackage: what it depends on is the kernel of today.
+DOM0_KERNEL_META = "linux-image-amd64"
+
+DOM0 = (
+    "xen-utils-4.17",
+    "xen-utils-common",
+    "xenstore-utils",
+    "libxenmisc4.17",
+    "libxencall1",
+    "libxendevicemodel1",
+    "libxenevtchn1",
+    "libxenforeignmemory1",
+    "libxengnttab1",
+    "libxenhypfs1",
+    "libxenstore4",
+    "libxentoolcore1",
+    "libxentoollog1",
+    "libyajl2",
+    "libext2fs2",
+    "libcom-err2",
+    "libcrypt1",
+    "liblzma5",
+    "libzstd1",
+    "libuuid1",
+    "libbz2-1.0",
+    "zlib1g",
+    "libc6",
+    "libgcc-s1",
+    "libtinfo6",
+    "libncurses6",
+    "busybox-static",
+    "bash",
+    "util-linux",
+    "coreutils",
+    "libselinux1",
+    "libpcre2-8-0",
+    "libacl1",
+    "libattr1",
+    "libgmp10",
+    "libssl3",
+    "iproute2",
+    "libbpf1",
+    "libelf1",
+    "libmnl0",
+    "libbsd0",
+    "libmd0",
+    "libcap2",
+    "libdb5.3",
+    "libxtables12",
+)
+
+
+def _run(command: list[str], what: str, cwd: Path | None = None) -> str:
+    if shutil.which(command[0]) is None:
+        raise LabError(
+            f"{command[0]} is not here, so the lab cannot {what}",
+            "the lab takes its parts from Debian packages: use Debian 12 (or a container of it).",
+        )
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise LabError(f"could not {what}:\n{_last_lines(done.stderr)}", _advice(done.stderr))
+    return done.stdout
+
+
+def _last_lines(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("W:")]
+    return "\n".join("    " + line for line in lines[-6:])
+
+
+def _advice(stderr: str) -> str:
+    if re.search(r"resolve|connect|Network is unreachable|timed out|Failed to fetch", stderr, re.I):
+        return "check the network (or the proxy in /etc/apt/apt.conf.d), then run the same command again."
+    if re.search(r"No space left", stderr):
+        return "free some disk space, or set XDG_CACHE_HOME to a place that has it."
+    return "run `sudo apt-get update`, then the same command again; Debian 12 has all of these packages."
+
+
+def kernel_package() -> str:
+    """The name of the kernel package that linux-image-amd64 stands for today."""
+    text = _run(["apt-cache", "show", DOM0_KERNEL_META], "look up the dom0 kernel's package")
+    found = re.search(r"^Depends:.*?\b(linux-image-[0-9][^\s,(]*)", text, re.M)
+    if not found:
+        raise LabError(
+            f"{DOM0_KERNEL_META} names no kernel package", "run `sudo apt-get update` and try again."
+        )
+    return found.group(1)
+
+
+def fetch(names: tuple[str, ...], into: Path) -> list[Path]:
+    """Download packages (without installing them) and return their files."""
+    into.mkdir(parents=True, exist_ok=True)
+    command = ["apt-get", "-q", "download"]
+    if os.geteuid() == 0:
+        # apt would rather download as user _apt, who cannot write into root's cache.
+        command += ["-o", "APT::Sandbox::User=root"]
+    _run([*command, *names], "download " + ", ".join(names[:3]) + (" ..." if names[3:] else ""), into)
+    return sorted(into.glob("*.deb"))
+
+
+def unpack(packages: list[Path], into: Path) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    for package in packages:
+        _run(["dpkg", "-x", str(package), str(into)], f"unpack {package.name}")

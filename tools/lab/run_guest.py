@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs one guest under the lab's Xen and compares what it did with what was expected.
+
+Exit codes are ctest's: 0 pass, 77 skip, 1 fail, 2 the test could not be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from . import crash, dom0_boot, elf, expectation, progress
+from .domain_run import DomainRun
+from .errors import LabError
+
+SKIP = 77
+_VERDICTS = {"pass": 0, "skip": SKIP, "fail": 1}
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="run-guest", description=__doc__)
+    parser.add_argument("--name", required=True, help="the test's name")
+    parser.add_argument("--elf", required=True, type=Path, help="the guest's kernel")
+    parser.add_argument("--boot", choices=("dom0", "domu"), default="dom0")
+    parser.add_argument(
+        "--expect",
+        default="success",
+        help="success, panic:REGEX, crash, stack-overflow, status:N or output:REGEX",
+    )
+    parser.add_argument("--memory", type=int, default=32, metavar="MB")
+    parser.add_argument("--cpu", default="default", help="default, plain, max, or QEMU's words")
+    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--extra", default="", help="the guest's command line")
+    parser.add_argument("--input", default="", help=r"typed at its console; \n is a newline")
+    parser.add_argument("--input-after", default="", metavar="REGEX", help="typed when this came out")
+    parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")
+    parser.add_argument("--verbose", action="store_true", help="print the console when it passes too")
+    return parser.parse_args(words)
+
+
+def _as_dom0(wanted: argparse.Namespace) -> DomainRun:
+    options = dom0_boot.Options(
+        command_line=wanted.extra,
+        memory_mb=wanted.memory,
+        cpu=wanted.cpu,
+        icount=wanted.icount,
+        timeout=wanted.timeout,
+        stop_at=expectation.stop_pattern(wanted.expect),
+        input=_newlines(wanted.input),
+        input_after=wanted.input_after,
+    )
+    return dom0_boot.run(wanted.elf, options)
+
+
+def _newlines(text: str) -> str:
+    return text.replace("\\n", "\n")
+
+
+def _show(wanted: argparse.Namespace, run: DomainRun, everything: bool) -> None:
+    print(f"--- console of {wanted.name} ({run.seconds:.1f} s)")
+    print(run.console, end="" if run.console.endswith("\n") else "\n")
+    found = crash.parse(run.xen)
+    if found:
+        found.stack = found.stack or run.stack
+        kernel = elf.Elf(wanted.elf)
+        print("--- the crash\n" + crash.report(found, kernel, elf.with_symbols(wanted.elf)))
+    if everything:
+        print("--- Xen\n" + _since_start(run.xen))
+        if run.toolstack:
+            print("--- xl\n" + run.toolstack)
+
+
+def _since_start(xen_lines: str) -> str:
+    """Xen's own boot is of interest only when the guest did not start."""
+    lines = xen_lines.splitlines()
+    starts = [index for index, line in enumerate(lines) if "Freed" in line]
+    return "\n".join(lines[starts[-1] + 1 :] if starts else lines[-30:])
+
+
+def run(wanted: argparse.Namespace) -> int:
+    expectation.check_syntax(wanted.expect)
+    if wanted.boot == "dom0":
+        result = _as_dom0(wanted)
+    else:
+        raise LabError("--boot domu is not available yet")
+    judgement = expectation.judge(wanted.expect, result, wanted.elf)
+    if judgement.verdict == "fail" or wanted.verbose:
+        _show(wanted, result, everything=judgement.verdict == "fail")
+    print(f"{wanted.name}: {judgement.verdict}: {judgement.reason}")
+    return _VERDICTS[judgement.verdict]
+
+
+def main(words: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    progress.be_quiet()
+    try:
+        return run(_arguments(words))
+    except LabError as error:
+        print(f"run-guest: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
