@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+One link, from sorted-out options to the kernel and its debug file.
+
+The program is linked twice: once to learn the addresses of its functions, then with the table that names them. The table
+lies behind everything that it names, so the second link moves none of it; that is checked, not assumed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import zlib
+from dataclasses import dataclass
+
+from . import process
+from .errors import Refusal
+from .options import Options
+from .parts import Parts
+
+MAP_SECTION = ".halvm.map"
+
+
+@dataclass(frozen=True)
+class Linked:
+    """An image with all its symbols, and the map that GNU ld wrote of it."""
+
+    image: str
+    map: str
+
+
+def link(options: Options, parts: Parts) -> None:
+    """Leaves the kernel and its debug file, or neither."""
+    debug_file = options.output + ".debug"
+    to_file = _is_file_or_new(options.output)
+    if to_file:
+        _remove(options.output)
+        _remove(debug_file)
+    with process.scratch_folder(options.output if to_file else os.path.join(os.getcwd(), "kernel")) as folder:
+        linked = _first_link(options, parts, folder)
+        kernel, debug = _split(linked, folder, os.path.basename(debug_file))
+        if options.map_file:
+            shutil.copyfile(linked.map, options.map_file)
+        if to_file:
+            os.replace(debug, debug_file)
+            os.replace(kernel, options.output)
+
+
+def _first_link(options: Options, parts: Parts, folder: str) -> Linked:
+    linked = Linked(os.path.join(folder, "first"), os.path.join(folder, "first.map"))
+    outcome = process.run(command(options, parts, linked))
+    if outcome.status != 0:
+        raise Refusal(outcome.err.strip())
+    return linked
+
+
+def command(options: Options, parts: Parts, result: Linked, *more: str) -> list[str]:
+    """GNU ld's command line. max-page-size is small so that segments, which Xen copies, need no padding in the file."""
+    sized = [f"--defsym=__halvm_stack_size={options.stack_size}"] if options.stack_size else []
+    passed = [f"-plugin-opt=-pass-through={library}" for library in parts.libraries] if options.lto else []
+    return [process.LD, "-m", "elf_x86_64", "-static", "-nostdlib", "-T", parts.script, "--orphan-handling=error",
+            "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack", "-z", "max-page-size=64", "-z", "common-page-size=64",
+            *([] if options.build_id else ["--build-id=sha1"]), *sized, *options.kept, *passed, *more,
+            "--start-group", *parts.libraries, "--end-group", "-Map", result.map, "-o", result.image]
+
+
+def _split(linked: Linked, folder: str, debug_name: str) -> tuple[str, str]:
+    """The stripped kernel, and the file that a debugger finds through the kernel's .gnu_debuglink."""
+    kernel, debug, packed = (os.path.join(folder, name) for name in ("kernel", debug_name, "map.z"))
+    with open(linked.map, "rb") as file, open(packed, "wb") as into:
+        into.write(zlib.compress(file.read(), 1))
+    process.must(["objcopy", "--only-keep-debug", f"--add-section={MAP_SECTION}={packed}", linked.image, debug])
+    process.must(["objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", linked.image, kernel])
+    os.chmod(debug, os.stat(debug).st_mode & ~(stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH))
+    return kernel, debug
+
+
+def _is_file_or_new(path: str) -> bool:
+    return not os.path.exists(path) or os.path.isfile(path)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
