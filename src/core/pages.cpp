@@ -4,9 +4,11 @@
 #include "core/page_source.hpp"
 #include "core/panic.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace halvm::core {
 namespace {

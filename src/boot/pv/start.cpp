@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The first C++ of a PV domain. Compiled without a stack protector: the canary is set up on the way.
+#include "arch/x86_64/cpu.hpp"
+#include "arch/x86_64/features.hpp"
+#include "arch/x86_64/paging.hpp"
+#include "arch/x86_64/trap_frame.hpp"
+#include "boot/start.hpp"
+#include "core/domain.hpp"
+#include "core/image.hpp"
+#include "core/page_source.hpp"
+
+namespace halvm::core {
+
+void map_pages(std::uint64_t first, void* table, void* directory) noexcept {
+    arch::map_chunk(arch::pfn{first}, table, directory);
+}
+bool needs_page_directory(std::uint64_t first) noexcept { return arch::needs_directory(arch::pfn{first}); }
+void open_image_pages() noexcept { arch::open_image_chunks(); }
+std::uint64_t first_image_page() noexcept { return image::address(image::image_begin) / page_bytes; }
+
+}  // namespace halvm::core
+
+extern "C" [[noreturn]] void halvm_pv_start(const start_info_t* at_start) noexcept {
+    using namespace halvm;
+
+    // 1. Our own address space, with every protection in force. Only then is shared_info mapped.
+    const auto memory = arch::paging_start(*at_start);
+    auto& info = *reinterpret_cast<start_info_t*>(reinterpret_cast<std::uintptr_t>(at_start) + arch::direct_map);
+
+    // 2. What the domain was given.
+    auto& domain = core::domain;
+    domain.is_dom0 = (info.flags & SIF_INITDOMAIN) != 0;
+    domain.has_console = !domain.is_dom0 && info.console.domU.mfn != 0;
+    domain.has_xenstore = info.store_mfn != 0;
+    if (!domain.is_dom0)
+        domain.console_port = xen::port{info.console.domU.evtchn};
+    domain.xenstore_port = xen::port{info.store_evtchn};
+    domain.identity = {reinterpret_cast<const char*>(&info), sizeof info};
+    domain.set_command_line({reinterpret_cast<const char*>(info.cmd_line), sizeof info.cmd_line});
+
+    // 3. Faults are reported from here on; no periodic tick.
+    arch::install_traps();
+    xen::hypercall::vcpu_op(VCPUOP_stop_periodic_timer, 0, nullptr);
+
+    // 4. Memory to hand out.
+    core::pages_start({memory.pages, memory.image_chunks * arch::chunk_pages, memory.first_free, memory.mapped_pages});
+
+    // 5. The rest is the same for every way to boot.
+    boot::start();
+}

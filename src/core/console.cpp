@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "core/console.hpp"
+
+#include "arch/x86_64/cpu.hpp"
+#include "core/domain.hpp"
+#include "core/events.hpp"
+#include "core/time.hpp"
+
+#include <halvm/xen/console_ring.hpp>
+#include <halvm/xen/system_console.hpp>
+
+#include <array>
+#include <new>
+
+namespace halvm::core {
+namespace {
+
+constexpr std::uint64_t patience_ns = 1'000'000'000;
+
+struct port_events {
+    void notify() noexcept { xen::hypercall::evtchn_send(domain.console_port); }
+    bool wait() noexcept { return event_wait(domain.console_port, no_deadline); }
+};
+
+using ring = xen::console_ring<port_events>;
+
+/// Made on first use, so that it costs nothing before and needs no constructor to have run.
+ring& console() noexcept {
+    alignas(ring) static std::byte storage[sizeof(ring)];
+    static ring* made = nullptr;
+    if (made == nullptr) {
+        event_unmask(domain.console_port);
+        made = new (storage) ring{*reinterpret_cast<xencons_interface*>(halvm_console_ring), port_events{}};
+    }
+    return *made;
+}
+
+/// For dom0: Xen itself writes "\r\n" for '\n'. It takes 128 bytes at a time and prints them at once.
+result<void> hypervisor_write(const_bytes out) noexcept {
+    const auto text = as_text(out);
+    if (xen::hypercall::console_write(text.data(), text.size()) < 0)
+        return failure(error{std::make_error_code(std::errc::io_error), "write to the hypervisor's console"});
+    return {};
+}
+
+std::size_t hypervisor_try_read(bytes in) noexcept {
+    const long count = xen::hypercall::console_read(reinterpret_cast<char*>(in.data()), in.size());
+    return count < 0 ? 0 : static_cast<std::size_t>(count);
+}
+
+result<void> write(const_bytes out) noexcept {
+    if (domain.is_dom0)
+        return hypervisor_write(out);
+    return domain.has_console ? console().write(out) : result<void>{};
+}
+
+result<std::size_t> try_read(bytes in) noexcept {
+    if (domain.is_dom0)
+        return hypervisor_try_read(in);
+    return domain.has_console ? console().try_read(in) : result<std::size_t>{0};
+}
+
+result<std::size_t> read(bytes in) noexcept {
+    if (!domain.is_dom0 && domain.has_console)
+        return console().read(in);
+    if (in.empty())
+        return 0;
+    const auto input = bind_virq(VIRQ_CONSOLE);
+    for (;;) {
+        if (const auto count = hypervisor_try_read(in); count != 0)
+            return count;
+        event_wait(input, no_deadline);
+    }
+}
+
+}  // namespace
+
+void console_write(const char* text, std::size_t size) noexcept {
+    static_cast<void>(write(as_bytes({text, size})));
+}
+
+std::size_t console_read(char* into, std::size_t size) noexcept {
+    return read({reinterpret_cast<std::byte*>(into), size}).value_or(0);
+}
+
+std::size_t console_try_read(char* into, std::size_t size) noexcept {
+    return try_read({reinterpret_cast<std::byte*>(into), size}).value_or(0);
+}
+
+void console_emergency(std::string_view text) noexcept {
+    if (domain.is_dom0 || !domain.has_console) {
+        xen::hypercall::console_write(text.data(), text.size());
+        return;
+    }
+    // The ring's own indices are not trusted here, because a panic may have come in the middle of using them.
+    auto& shared = *reinterpret_cast<volatile xencons_interface*>(halvm_console_ring);
+    const auto give_up = monotonic_ns() + patience_ns;
+    const auto put = [&](char c) {
+        while (shared.out_prod - shared.out_cons >= sizeof shared.out) {
+            if (monotonic_ns() >= give_up)
+                return;
+            xen::hypercall::evtchn_send(domain.console_port);
+            xen::hypercall::yield();
+        }
+        const XENCONS_RING_IDX at = shared.out_prod;
+        shared.out[MASK_XENCONS_IDX(at, shared.out)] = c;
+        arch::compiler_barrier();
+        shared.out_prod = at + 1;
+    };
+    for (const char c : text) {
+        if (c == '\n')
+            put('\r');
+        put(c);
+    }
+    xen::hypercall::evtchn_send(domain.console_port);
+}
+
+void console_drain() noexcept {
+    if (domain.is_dom0 || !domain.has_console)
+        return;
+    auto& shared = *reinterpret_cast<volatile xencons_interface*>(halvm_console_ring);
+    const auto give_up = monotonic_ns() + patience_ns;
+    while (shared.out_cons != shared.out_prod && monotonic_ns() < give_up)
+        xen::hypercall::yield();
+}
+
+}  // namespace halvm::core
+
+namespace halvm::xen {
+
+result<void> system_console::write(const_bytes out) noexcept { return core::write(out); }
+result<std::size_t> system_console::read(bytes in) noexcept { return core::read(in); }
+result<std::size_t> system_console::try_read(bytes in) noexcept { return core::try_read(in); }
+result<system_console> open_console() noexcept { return system_console{}; }
+
+}  // namespace halvm::xen

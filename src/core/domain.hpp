@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the boot code learnt about the domain, whatever protocol it was started by.
+#pragma once
+
+#include <halvm/xen/hypercall.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+extern "C" {
+extern shared_info_t halvm_shared_info;
+extern std::byte halvm_console_ring[];
+extern std::byte halvm_xenstore_ring[];
+}
+
+namespace halvm::core {
+
+struct domain_info {
+    bool is_dom0;              ///< the console is the hypervisor's, and there is no XenStore
+    bool has_console;          ///< halvm_console_ring is mapped
+    bool has_xenstore;         ///< halvm_xenstore_ring is mapped
+    xen::port console_port;
+    xen::port xenstore_port;
+    char command_line[MAX_GUEST_CMDLINE + 1];  ///< ends in a zero
+    std::string_view identity;  ///< bytes that differ between domains and starts, for want of better entropy
+
+    void set_command_line(std::string_view text) noexcept;
+};
+
+extern domain_info domain;
+
+}  // namespace halvm::core
