@@ -27,9 +27,9 @@ void sleep_for(std::chrono::duration<Rep, Period> duration) {
     const auto longest = clock::time_point::max() - now;
     // Compared as seconds in floating point, because the conversion to nanoseconds is what might overflow.
     if (duration_cast<std::chrono::duration<double>>(duration) >= std::chrono::duration<double>(longest))
-        sleep_until(clock::time_point::max());
+        halvm::sleep_until(clock::time_point::max());
     else
-        sleep_until(now + ceil<clock::duration>(duration));
+        halvm::sleep_until(now + ceil<clock::duration>(duration));
 }
 
 }  // namespace halvm

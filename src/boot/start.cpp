@@ -26,7 +26,6 @@ void start() noexcept {
     if (const char* missing = arch::missing_feature())
         core::panic("this program was compiled for a CPU with %s, which this one, or Xen, does not offer", missing);
 
-    libc::startup();
     libc::run(halvm_main);
 }
 

@@ -7,6 +7,7 @@
 #include "core/program.hpp"
 #include "core/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -57,20 +58,17 @@ void xenstore_write(std::string_view node, std::string_view value) noexcept {
 }  // namespace
 
 void take_token(char* command_line) noexcept {
+    // The C library's own search has a stack protector, whose canary is not there yet.
     constexpr std::string_view name = "halvm.token=";
-    char* const at = std::strstr(command_line, name.data());
-    if (at == nullptr || (at != command_line && at[-1] != ' '))
+    const std::string_view line = command_line;
+    const auto at = line.find(name);
+    if (at == line.npos || (at != 0 && line[at - 1] != ' '))
         return;
-    char* end = at + name.size();
-    std::size_t size = 0;
-    while (*end != '\0' && *end != ' ') {
-        if (size < token.size() - 1)
-            token[size++] = *end;
-        ++end;
-    }
-    while (*end == ' ')
-        ++end;
-    std::memmove(at, end, std::strlen(end) + 1);
+    const auto value = line.substr(at + name.size(), line.find(' ', at) - at - name.size());
+    std::copy_n(value.begin(), std::min(value.size(), token.size() - 1), token.begin());
+    auto rest = line.substr(at + name.size() + value.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    std::memmove(command_line + at, rest.data(), rest.size() + 1);
 }
 
 void publish_status(std::string_view status) noexcept {

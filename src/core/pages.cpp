@@ -106,8 +106,8 @@ void* take(std::size_t order) noexcept {
     free_block* const block = state.free_lists[found];
     unlink(block);
     const auto page = index_of(block);
-    while (found != order)
-        link(page + (std::uint64_t{1} << --found), found);
+    while (found-- != order)
+        link(page + (std::uint64_t{1} << found), found);
     state.free -= std::uint64_t{1} << order;
     return block;
 }

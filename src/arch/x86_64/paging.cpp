@@ -164,7 +164,8 @@ memory_layout paging_start(const start_info_t& info) noexcept {
     batch.flush();
     flush_tlb();
 
-    p2m = reinterpret_cast<const std::uint64_t*>(info.mfn_list + direct_map);
+    // From here on `info` and the frame list are found in the direct map alone.
+    p2m = reinterpret_cast<const std::uint64_t*>(reinterpret_cast<std::uintptr_t>(p2m) + direct_map);
     directories[0] = static_cast<entry*>(direct_address(pfn{directory_frame}));
     layout.first_free = next;
     return layout;

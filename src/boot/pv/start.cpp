@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The first C++ of a PV domain. Compiled without a stack protector: the canary is set up on the way.
+// The first C++ of a PV domain. Compiled without a stack protector, because the canary changes on the way.
 #include "arch/x86_64/cpu.hpp"
 #include "arch/x86_64/features.hpp"
 #include "arch/x86_64/paging.hpp"
@@ -20,8 +20,19 @@ std::uint64_t first_image_page() noexcept { return image::address(image::image_b
 
 }  // namespace halvm::core
 
+namespace {
+
+/// What FS points at until the main thread has its block: the first word of a thread is its own address, and the
+/// canary is 0 meanwhile.
+alignas(64) std::uintptr_t provisional_thread[32];
+
+}  // namespace
+
 extern "C" [[noreturn]] void halvm_pv_start(const start_info_t* at_start) noexcept {
     using namespace halvm;
+
+    provisional_thread[0] = reinterpret_cast<std::uintptr_t>(provisional_thread);
+    xen::hypercall::set_segment_base(SEGBASE_FS, provisional_thread[0]);
 
     // 1. Our own address space, with every protection in force. Only then is shared_info mapped.
     const auto memory = arch::paging_start(*at_start);
