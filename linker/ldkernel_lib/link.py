@@ -15,7 +15,8 @@ import stat
 import zlib
 from dataclasses import dataclass
 
-from . import process
+from . import process, symbols
+from .elf import Elf
 from .errors import Refusal
 from .options import Options
 from .parts import Parts
@@ -39,7 +40,9 @@ def link(options: Options, parts: Parts) -> None:
         _remove(options.output)
         _remove(debug_file)
     with process.scratch_folder(options.output if to_file else os.path.join(os.getcwd(), "kernel")) as folder:
-        linked = _first_link(options, parts, folder)
+        linked = _link_once(options, parts, os.path.join(folder, "first"))
+        if options.symbols:
+            linked = _with_table(options, parts, folder, linked)
         kernel, debug = _split(linked, folder, os.path.basename(debug_file))
         if options.map_file:
             shutil.copyfile(linked.map, options.map_file)
@@ -48,12 +51,29 @@ def link(options: Options, parts: Parts) -> None:
             os.replace(kernel, options.output)
 
 
-def _first_link(options: Options, parts: Parts, folder: str) -> Linked:
-    linked = Linked(os.path.join(folder, "first"), os.path.join(folder, "first.map"))
-    outcome = process.run(command(options, parts, linked))
+def _link_once(options: Options, parts: Parts, image: str, *more: str) -> Linked:
+    linked = Linked(image, image + ".map")
+    outcome = process.run(command(options, parts, linked, *more))
     if outcome.status != 0:
         raise Refusal(outcome.err.strip())
     return linked
+
+
+def _with_table(options: Options, parts: Parts, folder: str, first: Linked) -> Linked:
+    """The second link, with the names of what the first one placed."""
+    names = symbols.collect(Elf.open(first.image))
+    table, source, made = (os.path.join(folder, name) for name in ("table", "table.s", "table.o"))
+    with open(table, "wb") as file:
+        file.write(symbols.build(names))
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(f'.section {symbols.SECTION},"a",@progbits\n.balign 4\n.incbin "{table}"\n'
+                   '.section .note.GNU-stack,"",@progbits\n')
+    process.must(["as", "--64", "-o", made, source])
+    second = _link_once(options, parts, os.path.join(folder, "second"), made)
+    if symbols.collect(Elf.open(second.image)) != names:
+        raise Refusal("the second link, with the symbol table, moved functions: this is a fault of ldkernel; "
+                      "link with -Wl,--no-halvm-symbols until it is mended")
+    return second
 
 
 def command(options: Options, parts: Parts, result: Linked, *more: str) -> list[str]:
