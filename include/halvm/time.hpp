@@ -21,7 +21,7 @@ inline void sleep_until(clock::time_point deadline) { machine::sleep_until(deadl
 template <class Rep, class Period>
 void sleep_for(std::chrono::duration<Rep, Period> duration) {
     using namespace std::chrono;
-    if (duration <= duration.zero())
+    if (!(duration > duration.zero()))  // no number is not a time to wait either
         return;
     const auto now = clock::now();
     const auto longest = clock::time_point::max() - now;

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who may include whom. LAYERS is the one place where this is decided; include/halvm/README.md explains it."""
+
+import fnmatch
+import re
+from pathlib import PurePosixPath
+from typing import Iterator, NamedTuple
+
+
+class Layer(NamedTuple):
+    name: str
+    files: tuple[str, ...]  # from the root of the tree: files, `*` within one folder, or a folder with all below
+    sees: tuple[str, ...]   # layers whose headers it may include, besides its own
+
+
+# The first layer with a pattern that matches a file is the file's.
+LAYERS = (
+    Layer("vocabulary", ("include/halvm/error.hpp", "include/halvm/result.hpp", "include/halvm/bytes.hpp",
+                         "include/halvm/units.hpp", "include/halvm/contract.hpp", "include/halvm/main.hpp",
+                         "include/halvm/program.hpp"), ()),
+    Layer("device", ("include/halvm/device/",), ("vocabulary",)),
+    Layer("fiber", ("include/halvm/fiber/",), ("vocabulary", "device")),
+    Layer("xen drivers", ("include/halvm/xen/system_console.hpp", "include/halvm/xen/console_ring.hpp",
+                          "include/halvm/xen/blkfront.hpp", "include/halvm/xen/netfront.hpp"),
+          ("vocabulary", "device", "fiber", "xen")),
+    Layer("xen", ("include/halvm/xen/",), ("vocabulary", "device", "fiber")),
+    Layer("linux", ("include/halvm/linux/",), ("vocabulary", "device", "fiber")),
+    Layer("model", ("include/halvm/model/",), ("vocabulary", "device", "fiber")),
+    Layer("net", ("include/halvm/net/",), ("vocabulary", "device", "fiber")),
+    Layer("http", ("include/halvm/http/",), ("vocabulary", "device", "fiber", "net")),
+    Layer("xen machine", ("src/boot/machine/halvm/machine.hpp",), ("xen", "xen drivers")),
+    Layer("linux machine", ("src/linux/machine/halvm/machine.hpp",), ("linux",)),
+    Layer("front doors", ("include/halvm/*",), ("vocabulary", "device", "xen machine", "linux machine")),
+    Layer("src/arch", ("src/arch/",), ("vocabulary", "xen", "src/core")),
+    Layer("src/core", ("src/core/",),
+          ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/arch", "src/libc")),
+    Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/arch")),
+    Layer("src/boot", ("src/boot/",),
+          ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/arch", "src/core", "src/libc")),
+    Layer("src/linux", ("src/linux/",), ("vocabulary", "device", "fiber", "linux")),
+)
+
+# Headers of others that only one place may include, so that the rest goes through it.
+DOORS = (
+    ("xen/*", ("include/halvm/xen/abi.hpp",)),
+    ("tl/*", ("include/halvm/result.hpp",)),
+    ("gsl/assert", ("include/halvm/contract.hpp",)),
+    ("boost/context/*", ("include/halvm/fiber/", "src/core/")),
+)
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(<[^>\n]+>|"[^"\n]+")', re.MULTILINE)
+
+
+def matches(path: str, pattern: str) -> bool:
+    if pattern.endswith("/"):
+        return path.startswith(pattern)
+    return fnmatch.fnmatchcase(path, pattern) and path.count("/") == pattern.count("/")
+
+
+def layer_of(path: str) -> Layer | None:
+    return next((layer for layer in LAYERS if any(matches(path, pattern) for pattern in layer.files)), None)
+
+
+def resolve(path: str, spelling: str, tree: frozenset[str]) -> tuple[str, ...]:
+    """The files of the tree that an include in `path` can mean; none when it is somebody else's header."""
+    name = spelling[1:-1]
+    if name == "halvm/machine.hpp":
+        return tuple(layer.files[0] for layer in LAYERS if layer.name.endswith(" machine"))
+    if name.startswith("halvm/"):
+        return ("include/" + name,)
+    if spelling.startswith('"'):
+        beside = str(PurePosixPath(path).parent / name)
+        return tuple(known for known in (beside, "src/" + name) if known in tree)[:1]
+    return ()
+
+
+def check_includes(path: str, text: str, tree: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Yields (line, message) for each include in a file of some layer that its layer may not make."""
+    if not path.startswith(("include/", "src/")):
+        return
+    own = layer_of(path)
+    if own is None:
+        yield 1, "belongs to no layer; name it in test/lint/layers.py"
+        return
+    for match in INCLUDE.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        spelling = match.group(1)
+        for pattern, doors in DOORS:
+            if fnmatch.fnmatchcase(spelling[1:-1], pattern) and \
+                    not any(matches(path, door) for door in doors):
+                yield line, f"{spelling} may be included by {', '.join(doors)} only"
+        targets = resolve(path, spelling, tree)
+        if not targets and spelling.startswith('"'):
+            yield line, f"{spelling} is not beside the file and not in src/"
+        for target in targets:
+            other = layer_of(target)
+            if target not in tree:
+                yield line, f"{spelling} is not in the tree"
+            elif other is not None and other is not own and other.name not in own.sees:
+                yield line, f"'{own.name}' may not include {spelling}, which is of '{other.name}'"

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks the house rules over the whole tree, or with --format how the C++ is laid out.
+
+Prints one line a violation and exits 1 when there is any, 77 when a tool that it needs is not there.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import layers
+import texts
+
+SKIPPED = 77
+NOT_OURS = {".git", "build", "__pycache__"}
+
+
+def files_of(root: Path) -> Iterator[str]:
+    """The paths of the tree's text files, from its root."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(set(folders) - NOT_OURS)
+        for name in sorted(names):
+            yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def check_tree(root: Path) -> list[str]:
+    paths = list(files_of(root))
+    tree = frozenset(paths)
+    found = []
+    for path in paths:
+        try:
+            text = (root / path).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            found.append(f"{path}:1: not UTF-8 text")
+            continue
+        for check in texts.CHECKS:
+            found += [f"{path}:{line}: {message}" for line, message in check(path, text)]
+        if path.endswith((".hpp", ".cpp", ".S")):
+            found += [f"{path}:{line}: {message}" for line, message in layers.check_includes(path, text, tree)]
+    return found
+
+
+def formatter() -> str | None:
+    """clang-format 14, the version that .clang-format is written for: others lay out differently."""
+    for name in ("clang-format-14", "clang-format"):
+        path = shutil.which(name)
+        if path and re.search(r"\bversion 14\.", subprocess.run(
+                [path, "--version"], capture_output=True, text=True, check=True).stdout):
+            return path
+    return None
+
+
+def check_format(root: Path) -> int:
+    tool = formatter()
+    if tool is None:
+        print("SKIP: clang-format 14 is not installed; apt-get install clang-format-14")
+        return SKIPPED
+    sources = [path for path in files_of(root) if path.endswith(texts.CPP)]
+    return subprocess.run([tool, "--dry-run", "--Werror", *sources], cwd=root, check=False).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--format", action="store_true", help="check the layout of the C++ instead")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2])
+    arguments = parser.parse_args()
+    if arguments.format:
+        return check_format(arguments.root)
+    found = check_tree(arguments.root)
+    print("\n".join(found) if found else "No violations.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

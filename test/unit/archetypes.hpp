@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The least that each device concept asks for, in memory: what algorithms and front doors are tested with.
+#pragma once
+
+#include <halvm/device/clock.hpp>
+#include <halvm/device/console.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace halvm::archetype {
+
+/// A console whose other side is a pair of strings.
+class console {
+public:
+    console(std::string& input, std::string& output) : input_{&input}, output_{&output} {}
+    console(console&&) = default;
+    console& operator=(console&&) = default;
+
+    result<void> write(const_bytes out) {
+        output_->append(as_text(out));
+        return {};
+    }
+    result<std::size_t> read(bytes in) { return try_read(in); }
+    result<std::size_t> try_read(bytes in) {
+        const std::size_t count = input_->copy(reinterpret_cast<char*>(in.data()), in.size());
+        input_->erase(0, count);
+        return count;
+    }
+
+private:
+    std::string* input_;
+    std::string* output_;
+};
+
+/// A clock that stands still until a test moves it; sleeping on it moves it to the deadline.
+struct clock {
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<clock>;
+    static constexpr bool is_steady = true;
+
+    static time_point now() noexcept { return current; }
+    static inline time_point current;
+};
+
+static_assert(Console<console>);
+static_assert(Clock<clock>);
+
+}  // namespace halvm::archetype
