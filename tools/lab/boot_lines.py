@@ -15,6 +15,9 @@ CPUS = {
     "max": "max,-smap",
 }
 
+# What Xen needs beside the domains' memory; less and it cannot relocate itself.
+XEN_MEMORY_MB = 128
+
 # One instruction is one virtual nanosecond, and nothing depends on the host's clock.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
 
@@ -49,12 +52,13 @@ def xen_for_guest_as_dom0(memory_mb: int, extra: str = "") -> str:
 def xen_for_lab(dom0_memory_mb: int, extra: str = "") -> str:
     """Xen's command line under a Linux dom0.
 
+    Without the scrubbing of free memory QEMU's process stays small.
     `guest_loglvl=all` puts the register dump of every crashing guest on the
     console without a rate limit.
     """
     line = (
         f"console=com1 com1=115200,8n1 vga=none dom0_mem={dom0_memory_mb}M,max:{dom0_memory_mb}M "
-        "dom0_max_vcpus=1 loglvl=info guest_loglvl=all/all"
+        "dom0_max_vcpus=1 bootscrub=0 loglvl=info guest_loglvl=all/all"
     )
     return f"{line} {extra}".strip()
 
@@ -62,3 +66,9 @@ def xen_for_lab(dom0_memory_mb: int, extra: str = "") -> str:
 def dom0_linux(extra: str = "") -> str:
     """Linux's command line as dom0."""
     return f"console=hvc0 quiet loglevel=3 panic=-1 {extra}".strip()
+
+
+def user_network(forwards: tuple[str, ...]) -> list[str]:
+    """QEMU's own network for dom0's bridge: DHCP, DNS, and ports of the host."""
+    rules = "".join(f",hostfwd={rule}" for rule in forwards)
+    return ["-nic", f"user,model=virtio-net-pci{rules}"]

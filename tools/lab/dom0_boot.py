@@ -26,9 +26,6 @@ from .qemu import Qemu
 # Below this Xen's builder cannot map the first 4 MiB for a PV guest.
 LEAST_MEMORY_MB = 4
 
-# What Xen needs beside the guest's memory; less and it cannot relocate itself.
-_XEN_MEMORY_MB = 128
-
 _GUEST_STARTS = re.compile(r"^\(XEN\) Freed \d+kB init memory.*\n", re.M)
 _GUEST_ENDS = re.compile(r"\(XEN\) Hardware Dom0 (halted|crashed|shutdown|watchdog|suspend)")
 _XEN_FAILS = re.compile(r"\(XEN\) Panic on CPU 0:\r?\n\(XEN\) (.*)")
@@ -115,7 +112,7 @@ def run(
         guest_line = f"halvm.token={token} {options.command_line}".strip().replace(",", ",,")
         arguments = [
             *boot_lines.qemu_machine(
-                options.cpu, options.memory_mb + _XEN_MEMORY_MB, options.icount
+                options.cpu, options.memory_mb + boot_lines.XEN_MEMORY_MB, options.icount
             ),
             *("-kernel", str(hypervisor.xen())),
             *("-append", boot_lines.xen_for_guest_as_dom0(options.memory_mb, options.xen_extra)),

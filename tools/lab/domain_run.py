@@ -12,7 +12,7 @@ class DomainRun:
     """The result of one guest's run.
 
     `end` is Xen's word for how it ended (poweroff, reboot, suspend, crash,
-    watchdog), or `timeout`, or `stopped` when the caller had seen enough.
+    watchdog), `destroyed`, or `timeout`, or `stopped` when the caller had seen enough.
     `status` is what the program returned; None when it published nothing, and
     `panicked` says that it published a panic instead.
     """
@@ -26,6 +26,8 @@ class DomainRun:
     seconds: float = 0.0
     stack: list[tuple[int, int]] = field(default_factory=list)
     cpu_ns: int = 0
+    first_output_cpu_ns: int = 0
+    domain: int = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -12,6 +12,8 @@ from pathlib import Path
 from .errors import LabError
 
 _SHT_SYMTAB = 2
+_SHT_DYNAMIC = 6
+_DT_NEEDED = 1
 _PT_LOAD = 1
 _PT_NOTE = 4
 _STT_FUNC = 2
@@ -126,6 +128,18 @@ class Elf:
                         Symbol(self._text(strings + name), value, size, info & 15 == _STT_FUNC)
                     )
         return sorted(found, key=lambda symbol: symbol.value)
+
+    def needed(self) -> list[str]:
+        """The shared libraries it asks for."""
+        found = []
+        for section in self.sections:
+            if section.kind == _SHT_DYNAMIC:
+                strings = self.sections[section.link].offset
+                for at in range(section.offset, section.offset + section.size, 16):
+                    tag, value = struct.unpack_from("<QQ", self._data, at)
+                    if tag == _DT_NEEDED:
+                        found.append(self._text(strings + value))
+        return found
 
     @cached_property
     def _functions(self) -> tuple[list[int], list[Symbol]]:

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from .errors import LabError
 
@@ -31,7 +32,7 @@ def die_with_parent() -> None:
 class Qemu:
     """A running machine; use it in a `with` statement."""
 
-    def __init__(self, arguments: Sequence[str], keep_fds: Sequence[int] = ()) -> None:
+    def __init__(self, arguments: Sequence[str], keep_fds: Sequence[int] = (), cwd: Path | None = None) -> None:
         if shutil.which(arguments[0]) is None:
             raise LabError(
                 f"{arguments[0]} is not installed",
@@ -43,6 +44,7 @@ class Qemu:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            cwd=cwd,
             pass_fds=tuple(keep_fds),
             start_new_session=True,
             preexec_fn=die_with_parent,

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Runs in dom0, once for each guest: unpauses the domain, carries its console
+// both ways, and says how and when it ended.
+//
+//   watch DOMID LOGFILE [STACKLIMIT]
+//
+// Out, one event a line:
+//   s TSC               unpaused at this time stamp
+//   f TSC NANOSECONDS   first console output seen, and the domain's CPU time then
+//   o LENGTH            console output; LENGTH bytes follow
+//   k ADDRESS LENGTH    stack of a crashed guest from rsp up; LENGTH bytes follow
+//   e REASON NANOSECONDS  it shut down (Xen's number), with the CPU time it used
+//   g                   it is gone: something else destroyed it
+// In:
+//   i LENGTH            LENGTH bytes follow, to be typed at the guest's console
+//   q                   enough: exit
+//
+// Output is read from xenconsoled's log, which holds every byte from the first
+// instruction on; a terminal would have to be attached in time.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <x86intrin.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+#include <xenstore.h>
+
+static xc_interface *xc;
+static struct xs_handle *store;
+static uint32_t domain;
+static int log_file = -1;
+static off_t log_offset;
+static bool seen_output;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "watch: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void send_all(const void *data, size_t size)
+{
+    for (const char *at = data; size > 0;) {
+        ssize_t done = write(STDOUT_FILENO, at, size);
+        if (done < 0 && errno != EINTR)
+            exit(1);
+        if (done > 0) {
+            at += done;
+            size -= done;
+        }
+    }
+}
+
+static void send_line(const char *format, ...)
+{
+    char line[128];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    send_all(line, size);
+}
+
+static bool domain_info(xc_dominfo_t *info)
+{
+    return xc_domain_getinfo(xc, domain, 1, info) == 1 && info->domid == domain;
+}
+
+// The log may grow for as long as the guest lives, in dom0's memory: what was
+// sent is punched out of the file.
+static void send_output(void)
+{
+    static char buffer[65536];
+    for (;;) {
+        ssize_t size = pread(log_file, buffer, sizeof buffer, log_offset);
+        if (size <= 0)
+            return;
+        if (!seen_output) {
+            uint64_t now = __rdtsc();
+            xc_dominfo_t info;
+            if (domain_info(&info))
+                send_line("f %" PRIu64 " %" PRIu64 "\n", now, info.cpu_time);
+            seen_output = true;
+        }
+        send_line("o %zd\n", size);
+        send_all(buffer, size);
+        log_offset += size;
+        fallocate(log_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, log_offset);
+    }
+}
+
+// One page of the guest at a time, as the crashed vCPU's page tables map it.
+static void send_stack(uint64_t limit)
+{
+    vcpu_guest_context_any_t context;
+    if (xc_vcpu_getcontext(xc, domain, 0, &context) != 0)
+        return;
+    xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
+    if (memory == NULL)
+        return;
+    uint64_t at = context.x64.user_regs.rsp & ~7ull;
+    uint64_t end = at + limit;
+    while (at < end) {
+        uint64_t next = (at | (XC_PAGE_SIZE - 1)) + 1;
+        if (next > end)
+            next = end;
+        xen_pfn_t frame = xc_translate_foreign_address(xc, domain, 0, at);
+        if (frame != 0) {
+            char *page = xenforeignmemory_map(memory, domain, PROT_READ, 1, &frame, NULL);
+            if (page != NULL) {
+                send_line("k %" PRIu64 " %" PRIu64 "\n", at, next - at);
+                send_all(page + (at & (XC_PAGE_SIZE - 1)), next - at);
+                xenforeignmemory_unmap(memory, page, 1);
+            }
+        }
+        at = next;
+    }
+    xenforeignmemory_close(memory);
+}
+
+static void type_at_console(const char *text, size_t size)
+{
+    char *path, *terminal;
+    if (asprintf(&path, "/local/domain/%u/console/tty", domain) < 0)
+        fail("out of memory");
+    terminal = xs_read(store, XBT_NULL, path, NULL);
+    free(path);
+    if (terminal == NULL)
+        return;
+    int fd = open(terminal, O_WRONLY | O_NOCTTY);
+    free(terminal);
+    if (fd < 0)
+        return;
+    while (size > 0) {
+        ssize_t done = write(fd, text, size);
+        if (done <= 0)
+            break;
+        text += done;
+        size -= done;
+    }
+    close(fd);
+}
+
+static void read_exactly(char *into, size_t size)
+{
+    while (size > 0) {
+        ssize_t done = read(STDIN_FILENO, into, size);
+        if (done <= 0)
+            exit(0);
+        into += done;
+        size -= done;
+    }
+}
+
+static void obey_one_line(void)
+{
+    char line[64];
+    size_t size = 0;
+    do
+        read_exactly(line + size, 1);
+    while (line[size++] != '\n' && size < sizeof line - 1);
+    line[size] = '\0';
+    size_t length;
+    if (line[0] == 'q')
+        exit(0);
+    if (sscanf(line, "i %zu", &length) == 1) {
+        char *text = malloc(length);
+        if (text == NULL)
+            fail("out of memory");
+        read_exactly(text, length);
+        type_at_console(text, length);
+        free(text);
+    }
+}
+
+static bool ended(uint64_t stack_limit)
+{
+    xc_dominfo_t info;
+    if (!domain_info(&info)) {
+        send_output();
+        send_line("g\n");
+        return true;
+    }
+    // libxenctrl counts a crash as something other than a shutdown.
+    if (!info.shutdown && !info.crashed)
+        return false;
+    // xenconsoled may not have copied the ring's last bytes yet: it does so
+    // when it next runs, so wait until the log has been still for a moment.
+    for (int still = 0; still < 3; ++still) {
+        off_t before = log_offset;
+        usleep(10000);
+        send_output();
+        if (log_offset != before)
+            still = 0;
+    }
+    if (info.shutdown_reason == SHUTDOWN_crash && stack_limit > 0)
+        send_stack(stack_limit);
+    send_line("e %u %" PRIu64 "\n", info.shutdown_reason, info.cpu_time);
+    return true;
+}
+
+int main(int count, char **words)
+{
+    if (count < 3) {
+        fprintf(stderr, "usage: watch DOMID LOGFILE [STACKLIMIT]\n");
+        return 2;
+    }
+    domain = strtoul(words[1], NULL, 10);
+    uint64_t stack_limit = count > 3 ? strtoull(words[3], NULL, 10) : 0;
+    xc = xc_interface_open(NULL, NULL, 0);
+    store = xs_open(0);
+    if (xc == NULL || store == NULL)
+        fail("cannot reach Xen or XenStore");
+    log_file = open(words[2], O_RDWR | O_CREAT, 0644);
+    int changes = inotify_init1(IN_NONBLOCK);
+    if (log_file < 0 || changes < 0 || inotify_add_watch(changes, words[2], IN_MODIFY) < 0)
+        fail(words[2]);
+    if (!xs_watch(store, "@releaseDomain", "end"))
+        fail("cannot watch domains");
+
+    uint64_t begin = __rdtsc();
+    if (xc_domain_unpause(xc, domain) != 0)
+        fail("cannot unpause the domain");
+    send_line("s %" PRIu64 "\n", begin);
+
+    struct pollfd waits[] = {
+        {.fd = changes, .events = POLLIN},
+        {.fd = xs_fileno(store), .events = POLLIN},
+        {.fd = STDIN_FILENO, .events = POLLIN},
+    };
+    for (;;) {
+        send_output();
+        if (ended(stack_limit))
+            return 0;
+        if (poll(waits, 3, 1000) < 0 && errno != EINTR)
+            fail("poll");
+        if (waits[0].revents) {
+            char events[4096];
+            while (read(changes, events, sizeof events) > 0)
+                ;
+        }
+        if (waits[1].revents) {
+            unsigned int items;
+            free(xs_read_watch(store, &items));
+        }
+        if (waits[2].revents)
+            obey_one_line();
+    }
+}

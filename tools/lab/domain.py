@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One guest in the lab, from `xl create` to `xl destroy`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import crash, elf
+from .domain_run import DomainRun
+from .errors import LabError
+from .lab import Lab
+from .lane import Lane
+
+# [xen/sched.h: SHUTDOWN_*]
+_REASONS = {0: "poweroff", 1: "reboot", 2: "suspend", 3: "crash", 4: "watchdog", 5: "soft_reset"}
+
+# How much of a crashed guest's stack is looked at for return addresses.
+_STACK_BYTES = 16384
+
+
+@dataclass
+class Guest:
+    name: str
+    kernel: Path
+    config: str = ""  # xl configuration; what follows here overrides it
+    memory_mb: int | None = None
+    command_line: str | None = None
+    xl_options: tuple[str, ...] = ()
+
+    def overrides(self, kernel: str, name: str) -> list[str]:
+        lines = [f'kernel="{kernel}"', f'name="{name}"']
+        if self.memory_mb is not None:
+            lines.append(f"memory={self.memory_mb}")
+            lines.append(f"maxmem={self.memory_mb}")
+        if self.command_line is not None:
+            quoted = self.command_line.replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'extra="{quoted}"')
+        return lines
+
+    def wants_backends(self) -> bool:
+        text = "\n".join([self.config, *self.xl_options])
+        return re.search(r"^\s*(vif|disk)\s*=", text, re.M) is not None
+
+
+class Domain:
+    """A started guest. Use it in a `with`: leaving destroys the domain."""
+
+    def __init__(self, lab: Lab, lane: Lane, guest: Guest) -> None:
+        self._lab = lab
+        self._lane = lane
+        self._guest = guest
+        self._name = lab.unique_name(guest.name)
+        self._directory = f"/guests/{self._name}"
+        self._console_begin = len(lab.console)
+        self._begin = time.monotonic()
+        self._watching = False
+        self.result = DomainRun()
+        self.over = False
+
+    def __enter__(self) -> Domain:
+        try:
+            self._create()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not self._lane.broken:
+            self._finish_watching()
+        if not self._lane.broken:
+            self._remove()
+
+    def fileno(self) -> int:
+        """Readable when there may be an event."""
+        return self._lane.fileno()
+
+    def _create(self) -> None:
+        elf.require_xen_kernel(self._guest.kernel)
+        run = self._lane.run
+        kernel = f"{self._directory}/kernel"
+        run(f"mkdir -p {self._directory} && cat >{kernel}", self._guest.kernel.read_bytes())
+        run(f"cat >{self._directory}/cfg", self._guest.config.encode())
+        words = self._guest.overrides(kernel, self._name) + list(self._guest.xl_options)
+        command = "xl create -p -e -q " + shlex.join([f"{self._directory}/cfg", *words])
+        if self._guest.wants_backends():
+            command = f"lab-backends && {command}"
+        created = run(f"{command} && xl domid {self._name}")
+        self.result.toolstack = created.err.strip()
+        if created.status != 0:
+            raise LabError(
+                f"xl could not start the guest {self._guest.name}:\n"
+                + "\n".join("    " + line for line in created.text.splitlines()[-12:]),
+                _advice(created.text),
+            )
+        self.result.domain = int(created.out.split()[-1])
+        log = f"/var/log/xen/console/guest-{self._name}.log"
+        self._lane.live(f"exec lab-watch {self.result.domain} {log} {_STACK_BYTES}")
+        self._watching = True
+
+    def poll(self, timeout: float) -> str:
+        """Take in what happened and return the new console output; sets `over` at the end."""
+        if not self._watching:
+            self.over = True
+            return ""
+        output = ""
+        self._lane.fill(timeout)
+        while (line := self._lane.line()) is not None:
+            word, *numbers = line.split()
+            if word == "o":
+                data = self._lane.take(int(numbers[0]))
+                if data is None:
+                    self._lane.unread_line(line)
+                    break
+                output += data.decode(errors="replace").replace("\r", "")
+            elif word == "k":
+                data = self._lane.take(int(numbers[1]))
+                if data is None:
+                    self._lane.unread_line(line)
+                    break
+                self.result.stack += crash.words(int(numbers[0]), data)
+            elif word == "f":
+                self.result.first_output_cpu_ns = int(numbers[1])
+            elif word == "e":
+                self.result.end = _REASONS.get(int(numbers[0]), numbers[0])
+                self.result.cpu_ns = int(numbers[1])
+            elif word == "g":
+                self.result.end = "destroyed"
+            elif word == "x":
+                self._watching = False
+                self.over = True
+                break
+        self.result.console += output
+        return output
+
+    def type(self, text: bytes) -> None:
+        """Type at the guest's console."""
+        if self._watching and text:
+            self._lane.send(f"i {len(text)}\n".encode() + text)
+
+    def _finish_watching(self) -> None:
+        deadline = time.monotonic() + 20
+        if self._watching:
+            self._lane.send(b"q\n")
+        while self._watching and time.monotonic() < deadline:
+            self.poll(1.0)
+        if self._watching:
+            self._lane.broken = True
+            return
+        self.result.seconds = time.monotonic() - self._begin
+        self._read_status()
+        if self.result.end == "crash" and "halvm: panic:" not in self.result.console:
+            # Xen's dump comes by the serial line and may be behind.
+            self._lab.wait_console(
+                rf"Domain {self.result.domain} \(vcpu#\d+\) crashed[^$]*Guest stack trace[^\n]*\n",
+                self._console_begin,
+                1.0,
+            )
+        self.result.xen = "".join(
+            line
+            for line in self._lab.console[self._console_begin :].splitlines(keepends=True)
+            if line.startswith("(XEN)")
+        )
+
+    def _read_status(self) -> None:
+        node = f"/local/domain/{self.result.domain}/data/halvm/status"
+        answer = self._lane.run(f"xenstore-read {node} 2>/dev/null")
+        text = answer.out.strip()
+        self.result.panicked = text == "panic"
+        if re.fullmatch(r"-?\d+", text):
+            self.result.status = int(text)
+
+    def _remove(self) -> None:
+        log = f"/var/log/xen/console/guest-{self._name}.log"
+        self._lane.run(
+            f"xl destroy {self._name} 2>/dev/null; rm -rf {self._directory} {log}", timeout=60
+        )
+
+
+def _advice(xl_output: str) -> str:
+    if re.search(r"not enough (free )?memory|failed to free memory|count_pgtables", xl_output, re.I):
+        return "give the guest another amount with --memory: a PV guest needs at least 4 MB."
+    if "kernel" in xl_output and "image" in xl_output:
+        return "the kernel was not accepted by Xen's domain builder: is it the ELF file that the build made?"
+    return "check the guest's xl configuration; the lines above are xl's own."
+
+
+@dataclass
+class Limits:
+    """When a scripted run is over, and what is typed in it."""
+
+    timeout: float = 60.0
+    stop_at: str = ""
+    input: str = ""
+    input_after: str = ""
+
+
+def run_domain(
+    lab: Lab,
+    guest: Guest,
+    limits: Limits | None = None,
+    on_output: Callable[[str], None] | None = None,
+) -> DomainRun:
+    """Run a guest to its end, the limits' pattern, or the timeout."""
+    limits = limits or Limits()
+    to_type = limits.input.encode()
+    with lab.lane() as lane, Domain(lab, lane, guest) as domain:
+        deadline = time.monotonic() + limits.timeout
+        while not domain.over:
+            if to_type and _seen(limits.input_after, domain.result.console):
+                domain.type(to_type)
+                to_type = b""
+            output = domain.poll(min(0.5, max(0.0, deadline - time.monotonic())))
+            if output and on_output:
+                on_output(output)
+            if limits.stop_at and _seen(limits.stop_at, domain.result.console):
+                domain.result.end = "stopped"
+                break
+            if time.monotonic() >= deadline:
+                break
+    return domain.result
+
+
+def _seen(pattern: str, text: str) -> bool:
+    return not pattern or re.search(pattern, text, re.M) is not None
