@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The ends that are not meant: each is a panic with its own words.
 #include "core/panic.hpp"
+#include "libc/exit_hooks.hpp"
+
+namespace halvm::libc {
+
+[[gnu::weak]] void call_abort_handler() {}
+
+}  // namespace halvm::libc
 
 extern "C" {
 
 [[noreturn]] void abort() noexcept {
+    halvm::libc::call_abort_handler();
     halvm::core::panic("abort() was called");
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What exit() runs besides atexit()'s functions, where a program links it.
+// What exit() and abort() run besides, where a program links it.
 #pragma once
 
 namespace halvm::libc {
 
 /// Destroys the calling thread's thread_local objects, the last constructed first.
 void run_thread_destructors();
+
+/// Calls the handler that the program gave to SIGABRT, if it did.
+void call_abort_handler();
 
 }  // namespace halvm::libc
