@@ -7,6 +7,8 @@
 #include "core/program.hpp"
 #include "core/time.hpp"
 
+#include <halvm/program.hpp>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -92,8 +94,6 @@ void crash() noexcept {
     shut_down(domain.is_dom0 ? SHUTDOWN_reboot : SHUTDOWN_crash);
 }
 
-std::string_view command_line() noexcept { return domain.command_line; }
-
 void power_off(int status) noexcept {
     line_writer number;
     number.text(status < 0 ? "-" : "");
@@ -111,3 +111,5 @@ void power_off(int status) noexcept {
 }
 
 }  // namespace halvm::core
+
+std::string_view halvm::command_line() noexcept { return core::domain.command_line; }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every block lies in a region aligned to 16 KiB that begins with a header: a slab of equal blocks, or one large
-// block. free() finds the header by rounding the address down. An address that is itself a multiple of 16 KiB
-// can only be a large block of great alignment; then the header's address stands in the word before it.
+// Small blocks lie in slabs of equal blocks, each aligned to 16 KiB and beginning with a header that free() finds by
+// rounding the address down. Large blocks are whole pages; a table tells which page-aligned addresses are theirs.
 #include "core/heap.hpp"
 
+#include "core/large_blocks.hpp"
 #include "core/page_source.hpp"
 #include "core/pages.hpp"
 #include "core/panic.hpp"
@@ -16,26 +16,20 @@
 namespace halvm::core {
 namespace {
 
-constexpr std::size_t region_size = 16384;
+constexpr std::size_t slab_size = 16384;
 constexpr std::size_t granule = 16;
 constexpr std::size_t largest_small = 2720;  // six of them fill a slab
 constexpr std::uint32_t slab_mark = 0x534c4142;
-constexpr std::uint32_t large_mark = 0x4c524745;
 
 // Multiples of 16 up to 128, then four steps to each doubling, each step a size that wastes little of a slab.
 constexpr std::array<std::uint16_t, 24> class_sizes{16,  32,  48,  64,  80,  96,  112, 128,  160,  192,  224,  256,
                                                     320, 384, 448, 512, 640, 768, 896, 1024, 1344, 1616, 2032, 2720};
 
-constexpr std::size_t max_blocks = region_size / granule;
+constexpr std::size_t max_blocks = slab_size / granule;
 
-struct region {
+struct slab {
     std::uint32_t mark;
-    std::uint32_t class_index;  // slab
-    std::size_t bytes;          // large: of the whole region
-    char* begin;                // large: the address that was handed out
-};
-
-struct slab : region {
+    std::uint32_t class_index;
     slab* next;
     slab* previous;
     std::uint32_t free_count;
@@ -46,8 +40,8 @@ struct slab : region {
         return reinterpret_cast<char*>(this) + first_block() + index * class_sizes[class_index];
     }
     [[nodiscard]] std::size_t first_block() const noexcept {
-        // Blocks are packed against the end of the region, so that those of a power of two are aligned to it.
-        return region_size - block_count() * class_sizes[class_index];
+        // Blocks are packed against the end of the slab, so that those of a power of two are aligned to it.
+        return slab_size - block_count() * class_sizes[class_index];
     }
     [[nodiscard]] std::size_t block_count() const noexcept;
 };
@@ -56,7 +50,7 @@ constexpr std::size_t header_size = sizeof(slab);
 constexpr auto block_counts = [] {
     std::array<std::uint16_t, class_sizes.size()> counts{};
     for (std::size_t i = 0; i < counts.size(); ++i)
-        counts[i] = static_cast<std::uint16_t>((region_size - header_size) / class_sizes[i]);
+        counts[i] = static_cast<std::uint16_t>((slab_size - header_size) / class_sizes[i]);
     return counts;
 }();
 
@@ -65,6 +59,8 @@ std::size_t slab::block_count() const noexcept { return block_counts[class_index
 // Slabs with at least one free block, by class. A slab that is wholly free is kept when it is its class's last,
 // so that a loop of one malloc and one free does not go to the page allocator each time.
 std::array<slab*, class_sizes.size()> partial;
+
+large_blocks large;
 
 constexpr auto classes_by_granule = [] {
     std::array<std::uint8_t, largest_small / granule + 1> classes{};
@@ -93,7 +89,7 @@ void remove(slab* one) noexcept {
 }
 
 slab* new_slab(std::uint32_t class_index) noexcept {
-    auto* const one = static_cast<slab*>(pages_allocate(region_size));
+    auto* const one = static_cast<slab*>(pages_allocate(slab_size));
     if (one == nullptr)
         return nullptr;
     one->mark = slab_mark;
@@ -125,31 +121,36 @@ void* allocate_small(std::uint32_t class_index) noexcept {
     return one->block(word * 64 + bit);
 }
 
+constexpr std::size_t whole_pages(std::size_t bytes) noexcept { return (bytes + page_bytes - 1) & ~(page_bytes - 1); }
+
 void* allocate_large(std::size_t size, std::size_t alignment) noexcept {
-    // Up to the alignment of pages the block follows its header; beyond, it begins at a multiple of a region, or
-    // of a larger alignment, with the header's address before it.
-    const std::size_t before = alignment < region_size ? std::max(sizeof(region), alignment)
-                                                       : alignment + (alignment > region_size ? region_size : 0);
-    if (size > SIZE_MAX - before - region_size)
+    if (size > SIZE_MAX / 4 || alignment > SIZE_MAX / 4)
         return nullptr;
-    const std::size_t bytes = (size + before + page_bytes - 1) / page_bytes * page_bytes;
-    // A region must begin on 16 KiB, which blocks of four pages or more do.
-    auto* const one = static_cast<region*>(pages_allocate(std::max(bytes, region_size)));
-    if (one == nullptr)
+    // The page allocator aligns up to 2 MiB to the size; for more, room is taken on both sides and given back.
+    constexpr std::size_t natural = page_bytes * chunk_page_count;
+    const std::size_t bytes = whole_pages(size);
+    const std::size_t taken = alignment <= natural ? std::max(bytes, alignment) : bytes + alignment;
+    auto* const start = static_cast<char*>(pages_allocate(taken));
+    if (start == nullptr)
         return nullptr;
-    const auto start = reinterpret_cast<std::uintptr_t>(one);
-    const auto begin = alignment < region_size ? start + before : (start + region_size + alignment - 1) & ~(alignment - 1);
-    *one = {large_mark, 0, std::max(bytes, region_size), reinterpret_cast<char*>(begin)};
-    if (alignment >= region_size)
-        *reinterpret_cast<region**>(begin - sizeof(region*)) = one;
-    return one->begin;
+    const std::size_t before = -reinterpret_cast<std::uintptr_t>(start) & (std::max(alignment, page_bytes) - 1);
+    char* const block = start + before;
+    if (!large.insert(block, bytes)) {
+        pages_free(start, taken);
+        return nullptr;
+    }
+    if (before != 0)
+        pages_free(start, before);
+    if (const std::size_t behind = taken - before - bytes; behind != 0)
+        pages_free(block + bytes, behind);
+    return block;
 }
 
-region* region_of(const void* memory) noexcept {
-    const auto address = reinterpret_cast<std::uintptr_t>(memory);
-    return address % region_size == 0 ? *reinterpret_cast<region**>(address - sizeof(region*))
-                                      : reinterpret_cast<region*>(address & ~(region_size - 1));
+slab* slab_of(const void* memory) noexcept {
+    return reinterpret_cast<slab*>(reinterpret_cast<std::uintptr_t>(memory) & ~(slab_size - 1));
 }
+
+bool may_be_large(const void* memory) noexcept { return reinterpret_cast<std::uintptr_t>(memory) % page_bytes == 0; }
 
 [[noreturn]] void bad_address(const void* memory) noexcept {
     panic("free(%p): this address is not of a block that the heap handed out", memory);
@@ -175,16 +176,15 @@ void heap_free(void* memory) noexcept {
         return;
     if (reinterpret_cast<std::uintptr_t>(memory) % granule != 0)
         bad_address(memory);
-    region* const owner = region_of(memory);
-    if (owner->mark == large_mark && owner->begin == memory) {
-        owner->mark = 0;
-        pages_free(owner, owner->bytes);
-        return;
-    }
-    if (owner->mark != slab_mark)
+    if (may_be_large(memory))
+        if (const std::size_t bytes = large.remove(memory); bytes != 0) {
+            pages_free(memory, bytes);
+            return;
+        }
+    slab* const one = slab_of(memory);
+    if (one->mark != slab_mark)
         bad_address(memory);
 
-    auto* const one = static_cast<slab*>(owner);
     const auto offset = static_cast<std::size_t>(static_cast<char*>(memory) - one->block(0));
     const std::size_t size = class_sizes[one->class_index];
     const std::size_t index = offset / size;
@@ -201,19 +201,20 @@ void heap_free(void* memory) noexcept {
     if (one->free_count == one->block_count() && (one->next != nullptr || one->previous != nullptr)) {
         remove(one);
         one->mark = 0;
-        pages_free(one, region_size);
+        pages_free(one, slab_size);
     }
 }
 
 std::size_t heap_usable(const void* memory) noexcept {
     if (memory == nullptr)
         return 0;
-    const region* const owner = region_of(memory);
-    if (owner->mark == slab_mark)
-        return class_sizes[owner->class_index];
-    if (owner->mark != large_mark)
+    if (may_be_large(memory))
+        if (const std::size_t bytes = large.find(memory); bytes != 0)
+            return bytes;
+    const slab* const one = slab_of(memory);
+    if (one->mark != slab_mark)
         bad_address(memory);
-    return owner->bytes - static_cast<std::size_t>(owner->begin - reinterpret_cast<const char*>(owner));
+    return class_sizes[one->class_index];
 }
 
 }  // namespace halvm::core
