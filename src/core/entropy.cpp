@@ -66,7 +66,7 @@ struct generator {
     }
 };
 
-generator state;
+constinit generator state;
 
 /// One word from the CPU; it may be busy for a while, so it is asked a few times.
 bool hardware_word(std::uint64_t& word) noexcept {

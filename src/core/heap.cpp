@@ -58,9 +58,9 @@ std::size_t slab::block_count() const noexcept { return block_counts[class_index
 
 // Slabs with at least one free block, by class. A slab that is wholly free is kept when it is its class's last,
 // so that a loop of one malloc and one free does not go to the page allocator each time.
-std::array<slab*, class_sizes.size()> partial;
+constinit std::array<slab*, class_sizes.size()> partial{};
 
-large_blocks large;
+constinit large_blocks large;
 
 constexpr auto classes_by_granule = [] {
     std::array<std::uint8_t, largest_small / granule + 1> classes{};

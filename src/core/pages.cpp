@@ -29,9 +29,10 @@ struct chunk_heads {
     std::array<std::uint64_t, chunk_page_count / 64> bits;
 };
 
-struct {
-    std::array<free_block*, max_order + 1> free_lists;
-    std::array<chunk_heads*, max_gib> heads;  // an array of the chunks of each GiB
+// Used before constructors run, so it must not have one.
+constinit struct {
+    std::array<free_block*, max_order + 1> free_lists{};
+    std::array<chunk_heads*, max_gib> heads{};  // an array of the chunks of each GiB
     std::uint64_t total = 0;                  // pages
     std::uint64_t mapped = 0;                 // pages; always whole chunks
     std::uint64_t free = 0;

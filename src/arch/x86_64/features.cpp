@@ -11,7 +11,7 @@ extern "C" const std::uint32_t __isa_note_begin[], __isa_note_end[];
 
 namespace halvm::arch {
 
-cpu_features features;
+constinit cpu_features features;
 
 namespace {
 
