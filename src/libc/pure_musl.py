@@ -7,7 +7,8 @@ The objects are copied unmodified. Left out are
     ask for before the linker comes back to ours, so ours must be the only ones);
   - the members that hold a `syscall` instruction, which in a PV guest would be a hypercall;
   - the members that call one of those, over any number of steps.
-Every symbol that is gone in this way is written to a second file: ldkernel explains it when a program asks for it.
+Every symbol that is gone in this way is written to a second file. Where src/libc does not define it, a program that asks
+for it fails to link, and ldkernel knows by this list what to say.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,11 +67,14 @@ def read_list(path: Path) -> tuple[set[str], set[str]]:
     return replaced, refused
 
 
+def symbols(members: dict[str, Member], names: Iterable[str]) -> set[str]:
+    return {symbol for name in names for symbol in members[name].defined}
+
+
 def impure(members: dict[str, Member], replaced: set[str], refused: set[str]) -> set[str]:
     gone = {name for name, member in members.items() if member.has_syscall and name not in replaced} | refused
     while True:
-        kept = {symbol for name, member in members.items() if name not in gone for symbol in member.defined}
-        lost = {symbol for name in gone for symbol in members[name].defined} - kept
+        lost = symbols(members, gone) - symbols(members, members.keys() - gone)
         more = {name for name, member in members.items()
                 if name not in gone and name not in replaced and member.needed & lost}
         if not more:
@@ -97,10 +102,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=options.out.parent) as scratch:
         copy = Path(scratch) / options.out.name
         shutil.copyfile(options.musl, copy)
-        subprocess.run([options.ar, "d", str(copy), *sorted(gone | replaced)], check=True)
+        # Some names occur more than once in the archive, and ar deletes one member a name.
+        while unwanted := set(output_of(options.ar, "t", str(copy)).split()) & (gone | replaced):
+            subprocess.run([options.ar, "d", str(copy), *sorted(unwanted)], check=True)
         copy.replace(options.out)
-    kept = {symbol for name, member in members.items() if name not in gone for symbol in member.defined}
-    lost = {symbol for name in gone for symbol in members[name].defined} - kept
+    lost = symbols(members, gone | replaced) - symbols(members, members.keys() - gone - replaced)
     options.refused.write_text("".join(f"{symbol}\n" for symbol in sorted(lost)))
     return 0
 

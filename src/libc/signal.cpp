@@ -44,6 +44,9 @@ sighandler_t signal(int number, sighandler_t handler) noexcept {
     return before;
 }
 
+[[gnu::alias("signal")]] sighandler_t bsd_signal(int, sighandler_t) noexcept;
+[[gnu::alias("signal")]] sighandler_t __sysv_signal(int, sighandler_t) noexcept;
+
 int raise(int number) noexcept {
     if (!exists(number)) {
         errno = EINVAL;
