@@ -61,8 +61,11 @@ def check_format(root: Path) -> int:
     if tool is None:
         print("SKIP: clang-format 14 is not installed; apt-get install clang-format-14")
         return SKIPPED
-    sources = [path for path in files_of(root) if path.endswith(texts.CPP)]
-    return subprocess.run([tool, "--dry-run", "--Werror", *sources], cwd=root, check=False).returncode
+    changed = [path for path in files_of(root) if path.endswith(texts.CPP) and subprocess.run(
+        [tool, path], cwd=root, capture_output=True, check=True).stdout != (root / path).read_bytes()]
+    for path in changed:
+        print(f"{path}: {Path(tool).name} -i would change it")
+    return 1 if changed else 0
 
 
 def main() -> int:
