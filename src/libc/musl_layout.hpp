@@ -76,6 +76,7 @@ inline constexpr std::size_t file_read_position = 0x08;
 inline constexpr std::size_t file_read_end = 0x10;
 inline constexpr std::size_t file_write_end = 0x20;
 inline constexpr std::size_t file_write_position = 0x28;
+inline constexpr std::size_t file_read = 0x40;
 inline constexpr std::size_t file_write = 0x48;
 inline constexpr std::size_t file_lock = 0x8c;
 inline constexpr std::size_t file_line_end = 0x90;
@@ -84,6 +85,7 @@ static_assert(offsetof(file, read_position) == file_read_position);
 static_assert(offsetof(file, read_end) == file_read_end);
 static_assert(offsetof(file, write_end) == file_write_end);
 static_assert(offsetof(file, write_position) == file_write_position);
+static_assert(offsetof(file, read) == file_read);
 static_assert(offsetof(file, write) == file_write);
 static_assert(offsetof(file, lock) == file_lock);
 static_assert(offsetof(file, line_end) == file_line_end);
@@ -114,13 +116,11 @@ struct state {
     const void* global_locale[6];
 };
 
-inline constexpr std::size_t state_need_locks = 3;
-inline constexpr std::size_t state_auxv = 8;
-inline constexpr std::size_t state_page_size = 48;
+inline constexpr std::size_t state_need_locks = 0x03;
+inline constexpr std::size_t state_auxv = 0x08;
 
 static_assert(offsetof(state, need_locks) == state_need_locks);
 static_assert(offsetof(state, auxv) == state_auxv);
-static_assert(offsetof(state, page_size) == state_page_size);
 static_assert(sizeof(state) == 104);
 
 /// The thread that runs.
