@@ -9,22 +9,26 @@ lies behind everything that it names, so the second link moves none of it; that 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import stat
+import sys
 import zlib
-from dataclasses import dataclass
 
-from . import process, symbols
+from . import failure, process, symbols
+from .audit import audit
+from .blame import Blame
 from .elf import Elf
 from .errors import Refusal
+from .linkmap import LinkMap
 from .options import Options
 from .parts import Parts
 
 MAP_SECTION = ".halvm.map"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Linked:
     """An image with all its symbols, and the map that GNU ld wrote of it."""
 
@@ -43,6 +47,9 @@ def link(options: Options, parts: Parts) -> None:
         linked = _link_once(options, parts, os.path.join(folder, "first"))
         if options.symbols:
             linked = _with_table(options, parts, folder, linked)
+        problems = audit_image(linked, parts, folder)
+        if problems:
+            raise Refusal(*problems)
         kernel, debug = _split(linked, folder, os.path.basename(debug_file))
         if options.map_file:
             shutil.copyfile(linked.map, options.map_file)
@@ -51,12 +58,30 @@ def link(options: Options, parts: Parts) -> None:
             os.replace(kernel, options.output)
 
 
+def audit_image(linked: Linked, parts: Parts, folder: str) -> list[str]:
+    image = Elf.open(linked.image)
+    with open(linked.map, encoding="utf-8", errors="surrogateescape") as file:
+        return audit(image, Blame(image, LinkMap(file.read()), parts), folder)
+
+
 def _link_once(options: Options, parts: Parts, image: str, *more: str) -> Linked:
     linked = Linked(image, image + ".map")
     outcome = process.run(command(options, parts, linked, *more))
     if outcome.status != 0:
-        raise Refusal(outcome.err.strip())
+        raise Refusal(*failure.reasons(outcome.err, lambda: _audit_without_rules(options, parts, image)))
+    if outcome.err and not more:
+        sys.stderr.write(outcome.err)
     return linked
+
+
+def _audit_without_rules(options: Options, parts: Parts, image: str) -> list[str]:
+    script = image + ".lds"
+    with open(parts.script, encoding="utf-8") as file, open(script, "w", encoding="utf-8") as into:
+        into.write(failure.without_rules(file.read()))
+    lax = Linked(image + ".lax", image + ".lax.map")
+    process.run(command(options, dataclasses.replace(parts, script=script), lax, "--noinhibit-exec",
+                        "--orphan-handling=place"))
+    return audit_image(lax, parts, os.path.dirname(image)) if os.path.exists(lax.image) else []
 
 
 def _with_table(options: Options, parts: Parts, folder: str, first: Linked) -> Linked:

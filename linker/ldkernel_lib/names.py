@@ -7,8 +7,8 @@ import re
 
 from . import process
 
-LONGEST = 96
-_LONGEST_ARGUMENTS = 32
+LONGEST = 80
+_LONGEST_ARGUMENTS = 24
 _CLONE = re.compile(r"\.(?:cold|part|constprop|isra|lto_priv|llvm|localalias)(?:\.\d+)*|\.\d+$")
 _REPLACED = [(re.compile(pattern), text) for pattern, text in (
     (r"\(anonymous namespace\)::", ""),
@@ -22,6 +22,7 @@ _REPLACED = [(re.compile(pattern), text) for pattern, text in (
 _DEFAULT = re.compile(r",\s*std::(?:char_traits|[io]streambuf_iterator|allocator)<[^<>]*>\s*(?=[,>])")
 _THUNK = re.compile(r"^(?:non-)?virtual thunk to (.*?)(?:\(.*\)(?: const)?)?$")
 _LAMBDA = re.compile(r"\{lambda\([^{}]*\)#(\d+)\}")
+_PARAMETERS = re.compile(r"(?<!operator)\([^()]*\)(?: const)?(?=::)")
 # Two characters of an operator's name are not brackets of a template's arguments.
 _OPERATOR = re.compile(r"operator(<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|<|>)")
 _HIDDEN = str.maketrans("<>", "\x01\x02")
@@ -44,7 +45,7 @@ def shorten(name: str) -> str:
         name, found = _DEFAULT.subn("", name)
     for pattern, text in _REPLACED:
         name = pattern.sub(text, name)
-    name = _LAMBDA.sub(r"{lambda#\1}", name)
+    name = _PARAMETERS.sub("", _LAMBDA.sub(r"{lambda#\1}", name))
     name = _OPERATOR.sub(lambda match: match[0].translate(_HIDDEN), name)
     name = _fold(name.replace("> >", ">>").replace("> >", ">>"))
     name = name.translate({1: "<", 2: ">"})

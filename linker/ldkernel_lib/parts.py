@@ -4,7 +4,8 @@ Where the files are that go into every kernel.
 
 ldkernel.conf, beside the name that ldkernel was called by or beside the file that this name leads to, holds lines
 `key = path`; a path is relative to the file's own folder, so that an installed tree can be moved. Keys: core (libhalvm.a),
-musl (libc.a), boost_context (libboost_context.a). Only core has no default.
+musl (the pure half of its libc.a), refused (the names that the other half defined), boost_context (libboost_context.a).
+Only core has no default.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Parts:
     script: str
     core: str
     libraries: tuple[str, ...]  # the archives of the closing group, the core first: its definitions win over musl's
+    refused: frozenset[str] = frozenset()  # names of the C library that need an operating system
 
 
 def find(invoked_as: str, core: str | None, library_dirs: list[str]) -> Parts:
@@ -43,7 +45,8 @@ def find(invoked_as: str, core: str | None, library_dirs: list[str]) -> Parts:
         libraries.append(boost_context)
     libraries += [_of_compiler(name, library_dirs) for name in _COMPILER_LIBRARIES]
     script = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "kernel.lds")
-    return Parts(_there(script, "install halvm again"), core, tuple(libraries))
+    return Parts(_there(script, "install halvm again"), core, tuple(libraries),
+                 _words(configuration.get("refused")))
 
 
 def _configuration(invoked_as: str) -> dict[str, str]:
@@ -56,6 +59,14 @@ def _configuration(invoked_as: str) -> dict[str, str]:
             continue
         return {key.strip(): os.path.normpath(os.path.join(folder, value.strip())) for key, _, value in lines}
     return {}
+
+
+def _words(path: str | None) -> frozenset[str]:
+    try:
+        with open(path or os.devnull, encoding="utf-8") as file:
+            return frozenset(file.read().split())
+    except OSError:
+        return frozenset()
 
 
 def _of_compiler(name: str, library_dirs: list[str]) -> str:

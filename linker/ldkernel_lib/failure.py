@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+Why GNU ld could not link, in words that name the cause and the cure.
+
+Undefined symbols and broken rules of the layout are found by linking once more without those rules, into a file that
+nobody gets, and auditing it: the audits know who asked for what. What else GNU ld says is passed on in its own words.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+_OF_LD = re.compile(r"^(?:\S*/)?ld(?:\.bfd)?: ", re.MULTILINE)
+_ORPHAN = re.compile(r"unplaced orphan section `([^']*)' from `([^']*)'")
+_NO_LIBRARY = re.compile(r"cannot find -l(\S+?)(?:: .*)?$")
+_SHARED = re.compile(r"attempted static link of dynamic object `([^']*)'")
+# Lines that the audit of the second link says better.
+_SAID_BETTER = re.compile(r"undefined reference to|: in function `|more undefined references|^halvm: |"
+                          r"cannot find entry symbol|^note: the message above|hidden symbol .* isn't defined")
+
+
+def without_rules(script: str) -> str:
+    """The linker script with its assertions taken out."""
+    return re.sub(r"^ASSERT\(.*\)\n", "", script, flags=re.MULTILINE)
+
+
+def reasons(said: str, audits: Callable[[], list[str]]) -> list[str]:
+    """`said` is what GNU ld wrote; `audits` links and audits without the rules."""
+    lines = [_OF_LD.sub("", line) for line in said.splitlines()]
+    own = list(dict.fromkeys(_translate(line) for line in lines if line and not _SAID_BETTER.search(line)))
+    found = audits()
+    # An assertion that no audit explains is passed on: it must not vanish.
+    return [*own, *found] or [line for line in lines if line]
+
+
+def _translate(line: str) -> str:
+    if match := _ORPHAN.search(line):
+        section, file = match.groups()
+        return (f"{os.path.basename(file)}: section {section}: the layout of a kernel has no place for it: "
+                f"name it .text.NAME, .rodata.NAME, .data.NAME or .bss.NAME, as its content is")
+    if match := _NO_LIBRARY.search(line):
+        return (f"-l{match[1]}: there is no static library lib{match[1]}.a in the library folders: install the package "
+                "that has it (its -dev package), or name its folder with -L; shared libraries cannot be linked")
+    if match := _SHARED.search(line):
+        return f"{match[1]}: a shared library cannot be part of a kernel: give its static form, .a"
+    return line
