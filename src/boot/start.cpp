@@ -14,7 +14,7 @@
 
 namespace halvm::boot {
 
-void start() noexcept {
+void start() {
     arch::enable_features();
 
     // The canary's lowest byte is 0, so that no string operation can copy it.

@@ -12,7 +12,7 @@ inline constexpr std::size_t page_bytes = 4096;
 inline constexpr std::size_t chunk_page_count = 512;
 
 /// Page n of the domain is at page_base + n * page_bytes, once it is mapped.
-inline constexpr std::uintptr_t page_base = std::uintptr_t{4} << 30;
+inline constexpr std::uintptr_t page_base = std::uintptr_t{512} << 20;
 
 struct page_source_layout {
     std::uint64_t pages;         ///< of the domain

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t max_order = 9;  // a whole chunk: 512 pages
 constexpr std::size_t chunks_in_gib = 512;
-constexpr std::size_t max_gib = 508;
+constexpr std::size_t max_gib = 511;
 
 /// Lies in the first bytes of every free block.
 struct free_block {

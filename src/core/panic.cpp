@@ -8,8 +8,9 @@
 
 #include <halvm/contract.hpp>
 
-#include <cstring>
+#include <array>
 #include <unwind.h>
+#include <utility>
 
 namespace halvm::core {
 namespace {
@@ -33,36 +34,39 @@ void print_frame(unsigned number, std::uintptr_t address, bool is_call) noexcept
 }
 
 struct walk {
+    std::uintptr_t first;  // the panic's own frames, before this one, are of no interest
     unsigned frames = 0;
-    std::uintptr_t last_cfa = 0;
 };
 
 _Unwind_Reason_Code visit(_Unwind_Context* context, void* data) noexcept {
     auto& progress = *static_cast<walk*>(data);
     int before_instruction = 0;
     const auto address = _Unwind_GetIPInfo(context, &before_instruction);
-    const auto cfa = _Unwind_GetCFA(context);
-    if (address == 0 || progress.frames == 64 || (progress.frames != 0 && cfa == progress.last_cfa && cfa == 0))
+    if (address == 0 || progress.frames == 64)
         return _URC_END_OF_STACK;
-    progress.last_cfa = cfa;
+    if (progress.frames == 0 && address != progress.first)
+        return _URC_NO_REASON;
     print_frame(progress.frames++, address, before_instruction == 0);
     return _URC_NO_REASON;
 }
 
-[[noreturn]] void finish(void (*print)(const void*), const void* state, line_writer& message) noexcept {
-    // A second panic inside the first one: what was being printed is not worth a third.
-    static int depth = 0;
-    if (++depth > 2)
+[[noreturn]] void finish(line_writer& message, std::uintptr_t first, void (*print)(const void*) = nullptr,
+                         const void* state = nullptr) noexcept {
+    // A second panic can only come from what follows, most likely from a stack that cannot be walked.
+    static bool panicking = false;
+    if (std::exchange(panicking, true)) {
+        console_emergency("  the report cannot go on: ");
+        message.text("\n");
+        message.emit();
         crash();
+    }
     message.text("\n");
     message.emit();
-    if (depth == 1) {
-        if (print != nullptr)
-            print(state);
-        walk progress;
-        console_emergency("backtrace:\n");
-        _Unwind_Backtrace(visit, &progress);
-    }
+    if (print != nullptr)
+        print(state);
+    console_emergency("backtrace:\n");
+    walk progress{first};
+    _Unwind_Backtrace(visit, &progress);
     crash();
 }
 
@@ -75,14 +79,14 @@ void panic(const char* format, ...) noexcept {
     va_start(arguments, format);
     message.format(format, arguments);
     va_end(arguments);
-    finish(nullptr, nullptr, message);
+    finish(message, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)));
 }
 
-void panic_with(void (*print)(const void*), const void* state, const char* text) noexcept {
+void panic_at(std::uintptr_t where, const char* text, void (*print)(const void*), const void* state) noexcept {
     line_writer message;
     message.text("halvm: panic: ");
     message.text(text);
-    finish(print, state, message);
+    finish(message, where, print, state);
 }
 
 }  // namespace halvm::core

@@ -11,7 +11,9 @@ namespace halvm::core {
 /// the toolstack's on_crash acts. `format` knows %s %c %d %u %x %p %%, and l or z before d, u and x.
 [[noreturn, gnu::format(printf, 1, 2)]] void panic(const char* format, ...) noexcept;
 
-/// The same for a panic whose machine state is known: `registers` is printed before the backtrace by `print`.
-[[noreturn]] void panic_with(void (*print)(const void* state), const void* state, const char* message) noexcept;
+/// The same for a fault at the instruction `where`: the backtrace begins there, and `print` shows the state, the
+/// registers for example, before it.
+[[noreturn]] void panic_at(std::uintptr_t where, const char* message, void (*print)(const void* state),
+                           const void* state) noexcept;
 
 }  // namespace halvm::core

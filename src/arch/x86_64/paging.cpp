@@ -37,13 +37,24 @@ constexpr entry direct_flags = table_flags | no_execute;
 constexpr entry direct_read_only = present | user | accessed | no_execute;
 
 constexpr std::size_t entries = 512;
-constexpr std::size_t max_gib = 508;  // the direct map's share of the first L3 table
+constexpr std::size_t first_slot = direct_map / chunk_size;  // of the direct map in its first directory
+constexpr std::uint64_t max_pages = (entries * entries - first_slot) * chunk_pages;  // what one L3 table reaches
 
 // The state that outlives paging_start(). Tables are reached through the direct map.
 const std::uint64_t* p2m;
 entry top_machine;                       // machine address of the L3 table
-std::array<entry*, max_gib> directories;  // the L2 table of each GiB of the direct map
+std::array<entry*, entries> directories;  // the L2 table of each GiB of addresses
 memory_layout layout;
+
+/// Where the direct map's chunk with this frame stands in the directories.
+struct place {
+    std::size_t directory;
+    std::size_t slot;
+};
+place place_of(std::uint64_t frame) noexcept {
+    const std::size_t chunk = first_slot + frame / chunk_pages;
+    return {chunk / entries, chunk % entries};
+}
 
 [[noreturn]] void give_up(const char* message) noexcept {
     xen::hypercall::console_write(message, std::strlen(message));
@@ -79,10 +90,17 @@ std::uint64_t frame_of(entry machine) noexcept {
     return reinterpret_cast<const std::uint64_t*>(MACH2PHYS_VIRT_START)[(machine & frame_mask) >> 12];
 }
 
+/// Machine address of the directory's entry for the chunk with this frame.
+entry directory_slot_of(std::uint64_t frame) noexcept {
+    const auto [directory, slot] = place_of(frame);
+    const auto directory_frame = static_cast<std::uint64_t>(direct_frame(directories[directory]));
+    return machine_of(directory_frame) + slot * sizeof(entry);
+}
+
 /// Machine address of the entry that maps `frame` in the direct map.
 entry slot_of(std::uint64_t frame) noexcept {
-    const entry table = directories[frame / entries / entries][frame / entries % entries] & frame_mask;
-    return table + frame % entries * sizeof(entry);
+    const auto [directory, slot] = place_of(frame);
+    return (directories[directory][slot] & frame_mask) + frame % entries * sizeof(entry);
 }
 
 void flush_tlb() noexcept {
@@ -120,8 +138,8 @@ memory_layout paging_start(const start_info_t& info) noexcept {
     const entry* const l3 = table_at(top_machine);
     const entry low_machine = l3[0] & frame_mask;
     const entry* const low = table_at(low_machine);
-    if ((l3[1] & present) != 0 || info.nr_pages > max_gib << 18)
-        give_up("halvm: panic: the domain has more memory than the direct map has room for (508 GiB)\n");
+    if ((l3[1] & present) != 0 || (low[first_slot] & present) != 0 || info.nr_pages > max_pages)
+        give_up("halvm: panic: the domain has more memory than its address space has room for\n");
 
     // Behind the builder's page tables comes its one page of stack, which we have left already.
     std::uint64_t next = info.pt_base / page_size + info.nr_pt_frames + 1;
@@ -140,44 +158,44 @@ memory_layout paging_start(const start_info_t& info) noexcept {
     }
     next += layout.image_chunks;
 
-    // 2. The direct map's first directory points at the tables that the builder made.
-    const std::uint64_t directory_frame = next++;
-    auto* const directory = reinterpret_cast<entry*>(directory_frame * page_size);
-    std::memset(directory, 0, page_size);
     std::uint64_t chunks = 0;
-    for (; chunks < entries && (low[chunks] & present) != 0; ++chunks)
-        directory[chunks] = (low[chunks] & frame_mask) | (chunks < layout.image_chunks ? direct_read_only : direct_flags);
+    while (chunks < first_slot && (low[chunks] & present) != 0)
+        ++chunks;
     layout.mapped_pages = chunks * chunk_pages;
     if (next > layout.mapped_pages)
         give_up("halvm: panic: the builder's first mapping leaves no room for page tables\n");
 
-    // 3. A page table may be mapped nowhere writable; then the new tables go in and the old mapping goes away.
+    // 2. A page table may be mapped nowhere writable.
     for (std::uint64_t frame = first_table; frame < next; ++frame)
         batch.set((low[frame / entries] & frame_mask) + frame % entries * sizeof(entry),
                   machine_of(frame) | page_constant);
-    batch.set(top_machine + direct_map / (entries * chunk_size) * sizeof(entry),
-              machine_of(directory_frame) | table_flags);
-    for (std::uint64_t chunk = 0; chunk < chunks; ++chunk)
+
+    // 3. The builder's page tables move into the direct map, and the image's take their place.
+    for (std::uint64_t chunk = 0; chunk < chunks; ++chunk) {
+        const bool of_image = chunk < layout.image_chunks;
+        batch.set(low_machine + (first_slot + chunk) * sizeof(entry),
+                  (low[chunk] & frame_mask) | (of_image ? direct_read_only : direct_flags));
         batch.set(low_machine + chunk * sizeof(entry),
-                  chunk < layout.image_chunks && chunk >= image::address(image::image_begin) / chunk_size
+                  of_image && chunk >= image::address(image::image_begin) / chunk_size
                       ? machine_of(first_table + chunk) | table_flags : 0);
+    }
     batch.flush();
     flush_tlb();
 
     // From here on `info` and the frame list are found in the direct map alone.
     p2m = reinterpret_cast<const std::uint64_t*>(reinterpret_cast<std::uintptr_t>(p2m) + direct_map);
-    directories[0] = static_cast<entry*>(direct_address(pfn{directory_frame}));
+    directories[0] = static_cast<entry*>(direct_address(pfn{frame_of(low_machine)}));
     layout.first_free = next;
     return layout;
 }
 
 bool needs_directory(pfn first) noexcept {
-    return directories[static_cast<std::uint64_t>(first) / entries / entries] == nullptr;
+    return directories[place_of(static_cast<std::uint64_t>(first)).directory] == nullptr;
 }
 
 void map_chunk(pfn first, void* table, void* directory) noexcept {
     const auto frame = static_cast<std::uint64_t>(first);
-    const auto gib = frame / entries / entries;
+    const auto place = place_of(frame);
     auto* const slots = static_cast<entry*>(table);
     for (std::size_t i = 0; i < entries; ++i)
         slots[i] = frame + i < layout.pages ? machine_of(frame + i) | page_data : 0;
@@ -185,17 +203,14 @@ void map_chunk(pfn first, void* table, void* directory) noexcept {
     update_batch batch;
     const auto table_frame = static_cast<std::uint64_t>(direct_frame(table));
     batch.set(slot_of(table_frame), machine_of(table_frame) | page_constant);
-    if (directories[gib] == nullptr) {
+    if (directories[place.directory] == nullptr) {
         const auto directory_frame = static_cast<std::uint64_t>(direct_frame(directory));
         std::memset(directory, 0, page_size);
         batch.set(slot_of(directory_frame), machine_of(directory_frame) | page_constant);
-        batch.set(top_machine + (direct_map / (entries * chunk_size) + gib) * sizeof(entry),
-                  machine_of(directory_frame) | table_flags);
-        directories[gib] = static_cast<entry*>(directory);
+        batch.set(top_machine + place.directory * sizeof(entry), machine_of(directory_frame) | table_flags);
+        directories[place.directory] = static_cast<entry*>(directory);
     }
-    const auto directory_frame = static_cast<std::uint64_t>(direct_frame(directories[gib]));
-    batch.set(machine_of(directory_frame) + frame / entries % entries * sizeof(entry),
-              machine_of(table_frame) | direct_flags);
+    batch.set(directory_slot_of(frame), machine_of(table_frame) | direct_flags);
 }
 
 void open_image_chunks() noexcept {
@@ -203,10 +218,8 @@ void open_image_chunks() noexcept {
     for (auto frame = image::address(image::image_begin) / page_size;
          frame < image::address(image::rodata_end) / page_size; ++frame)
         batch.set(slot_of(frame), machine_of(frame) | page_constant);
-    const auto directory_frame = static_cast<std::uint64_t>(direct_frame(directories[0]));
     for (std::uint64_t chunk = 0; chunk < layout.image_chunks; ++chunk)
-        batch.set(machine_of(directory_frame) + chunk * sizeof(entry),
-                  (directories[0][chunk] & frame_mask) | direct_flags);
+        batch.set(directory_slot_of(chunk * chunk_pages), (directories[0][first_slot + chunk] & frame_mask) | direct_flags);
     batch.flush();
     flush_tlb();
 }

@@ -3,6 +3,7 @@
 
 #include "arch/x86_64/cpu.hpp"
 #include "core/format.hpp"
+#include "core/image.hpp"
 #include "core/panic.hpp"
 
 #include <halvm/xen/hypercall.hpp>
@@ -67,10 +68,22 @@ void print_registers(const void* state) {
 
 }  // namespace
 
-extern "C" [[noreturn]] void halvm_trap(const trap_frame* frame) noexcept {
+extern "C" [[noreturn]] void halvm_trap(trap_frame* frame) noexcept {
     core::line_writer message;
     describe(message, *frame);
-    core::panic_with(print_registers, frame, message.c_str());
+    const trap_frame state = *frame;
+    // A call of something that is no code has pushed where it came from, and only there can a backtrace begin.
+    const auto in_text = [](std::uint64_t address) {
+        return address >= image::address(image::text_begin) && address < image::address(image::text_end);
+    };
+    if (!in_text(frame->rip)) {
+        const auto caller = *reinterpret_cast<const std::uint64_t*>(frame->rsp);
+        if (in_text(caller)) {
+            frame->rip = caller;
+            frame->rsp += sizeof caller;
+        }
+    }
+    core::panic_at(frame->rip, message.c_str(), print_registers, &state);
 }
 
 void install_traps() noexcept {

@@ -28,7 +28,8 @@ alignas(64) std::uintptr_t provisional_thread[32];
 
 }  // namespace
 
-extern "C" [[noreturn]] void halvm_pv_start(const start_info_t* at_start) noexcept {
+// Not noexcept: a handler for everything would unwind the stack that an uncaught exception should show.
+extern "C" [[noreturn]] void halvm_pv_start(const start_info_t* at_start) {
     using namespace halvm;
 
     provisional_thread[0] = reinterpret_cast<std::uintptr_t>(provisional_thread);

@@ -23,7 +23,7 @@ void call(const void* address) { reinterpret_cast<void (*)()>(reinterpret_cast<s
 std::uintptr_t address_of(void (*function)(std::uintptr_t)) { return reinterpret_cast<std::uintptr_t>(function); }
 
 // The direct map shows the image a second time; neither view may be writable where the other is executable.
-constexpr std::uintptr_t direct_map = std::uintptr_t{4} << 30;
+constexpr std::uintptr_t direct_map = std::uintptr_t{512} << 20;
 
 void write_text() { poke(address_of(poke)); }
 void write_text_alias() { poke(address_of(poke) + direct_map); }
