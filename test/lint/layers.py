@@ -40,7 +40,7 @@ LAYERS = (
     Layer("src/linux", ("src/linux/",), ("vocabulary", "device", "fiber", "linux")),
 )
 
-# Headers of others that only one place may include, so that the rest goes through it.
+# Headers of others that only one place of the C++ may include, so that the rest goes through it.
 DOORS = (
     ("xen/*", ("include/halvm/xen/abi.hpp",)),
     ("tl/*", ("include/halvm/result.hpp",)),
@@ -85,9 +85,8 @@ def check_includes(path: str, text: str, tree: frozenset[str]) -> Iterator[tuple
     for match in INCLUDE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         spelling = match.group(1)
-        for pattern, doors in DOORS:
-            if fnmatch.fnmatchcase(spelling[1:-1], pattern) and \
-                    not any(matches(path, door) for door in doors):
+        for pattern, doors in () if path.endswith(".S") else DOORS:
+            if fnmatch.fnmatchcase(spelling[1:-1], pattern) and not any(matches(path, door) for door in doors):
                 yield line, f"{spelling} may be included by {', '.join(doors)} only"
         targets = resolve(path, spelling, tree)
         if not targets and spelling.startswith('"'):

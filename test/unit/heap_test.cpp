@@ -192,8 +192,8 @@ TEST_CASE("heap: a block of no bytes has an address of its own") {
     CHECK(heap_usable(nullptr) == 0);
 }
 
-TEST_CASE("heap: every alignment is kept, for every size, up to four megabytes") {
-    for (std::size_t alignment = 1; alignment <= std::size_t{4} << 20; alignment *= 2)
+TEST_CASE("heap: every alignment is kept, for every size, up to eight megabytes, and all of it comes back") {
+    for (std::size_t alignment = 1; alignment <= std::size_t{8} << 20; alignment *= 2)
         for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, alignment, alignment + 1}) {
             CAPTURE(alignment);
             CAPTURE(size);
@@ -204,6 +204,7 @@ TEST_CASE("heap: every alignment is kept, for every size, up to four megabytes")
             std::memset(memory, 1, heap_usable(memory));
             heap_free(memory);
         }
+    CHECK(arena.held <= 24 * slab_pages + table_pages);
 }
 
 TEST_CASE("heap: without memory the answer is nullptr, and the heap goes on when there is some again") {
