@@ -42,17 +42,17 @@ def qemu_machine(cpu: str, memory_mb: int, icount: bool) -> list[str]:
 def xen_for_guest_as_dom0(memory_mb: int, extra: str = "") -> str:
     """Xen's command line when the guest is the only domain there is.
 
+    Without the scrubbing of free memory QEMU's process stays small.
     Without `noreboot` a guest that ends makes QEMU exit. `sync_console` would
     slow every line down; the serial line loses nothing without it.
     """
-    line = f"console=com1 com1=115200,8n1 vga=none dom0_mem={memory_mb}M loglvl=info"
+    line = f"console=com1 com1=115200,8n1 vga=none dom0_mem={memory_mb}M bootscrub=0 loglvl=info"
     return f"{line} {extra}".strip()
 
 
 def xen_for_lab(dom0_memory_mb: int, extra: str = "") -> str:
     """Xen's command line under a Linux dom0.
 
-    Without the scrubbing of free memory QEMU's process stays small.
     `guest_loglvl=all` puts the register dump of every crashing guest on the
     console without a rate limit.
     """

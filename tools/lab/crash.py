@@ -24,7 +24,7 @@ _STACK_LINE = re.compile(r"^\(XEN\)    ((?:[0-9a-f]{16}\s*)+)$", re.M)
 # itself may still be just above it.
 _FRAME = 0x80
 
-_MOST_FRAMES = 16
+_MOST_LINES = 16
 
 
 @dataclass
@@ -41,13 +41,13 @@ class Crash:
         return self.registers.get("rsp", 0)
 
 
-def parse(xen_lines: str, domain: int | None = None) -> Crash | None:
-    """The last crash in Xen's messages, of one domain or of any."""
+def parse(xen_lines: str, domain: int) -> Crash | None:
+    """The last crash in Xen's messages, of this domain."""
     last = None
     for match in _DUMP.finditer(xen_lines):
         text = match.group(3)
         rip = _RIP.search(text)
-        if rip is None or (domain is not None and int(match.group(1)) != domain):
+        if rip is None or int(match.group(1)) != domain:
             continue
         registers = {name: int(value, 16) for name, value in _REGISTER.findall(text)}
         last = Crash(int(match.group(1)), int(rip.group(1), 16), registers)
@@ -115,27 +115,24 @@ def _frames(crash: Crash, kernel: Elf, symbols: Elf) -> list[int]:
     """Return addresses on the stack, innermost first: a guess, but one by call instructions."""
     found = [crash.rip]
     for _, word in crash.stack:
-        if len(found) >= _MOST_FRAMES:
-            break
         function = symbols.function_at(word - 1)
         if function and word != function.value and _after_call(kernel, word):
             found.append(word)
     return found
 
 
-def _repeats(lines: list[str]) -> list[str]:
-    """Fold runs of one frame, as deep recursion gives."""
-    out: list[str] = []
+def _listed(frames: list[str]) -> list[str]:
+    """Numbered, with runs of one frame folded, as deep recursion gives them."""
+    lines: list[str] = []
     index = 0
-    while index < len(lines):
-        end = index
-        while end + 1 < len(lines) and lines[end + 1].split(" ", 1)[1] == lines[index].split(" ", 1)[1]:
+    while index < len(frames) and len(lines) < _MOST_LINES:
+        end = index + 1
+        while end < len(frames) and frames[end] == frames[index]:
             end += 1
-        out.append(lines[index])
-        if end > index:
-            out.append(f"      ... the same {end - index} more times")
-        index = end + 1
-    return out
+        again = f"  ({end - index} times)" if end > index + 1 else ""
+        lines.append(f"  #{index} {frames[index]}{again}")
+        index = end
+    return lines
 
 
 def report(crash: Crash, kernel: Elf, symbols: Elf) -> str:
@@ -148,8 +145,7 @@ def report(crash: Crash, kernel: Elf, symbols: Elf) -> str:
         lines.append(f"the guest crashed at rip {crash.rip:#x}, rsp {crash.rsp:#x}, cr2 {crash.registers.get('cr2', 0):#x}")
     addresses = _frames(crash, kernel, symbols)
     names = _names(addresses, symbols)
-    frames = [f"{address:#018x} {name}" for address, name in zip(addresses, names)]
-    lines += [f"  #{i} {frame}" for i, frame in enumerate(frames)]
+    lines += _listed([f"{a:#018x} {name}" for a, name in zip(addresses, names)])
     if not symbols.symbols:
         lines.append("  (no names: the kernel is stripped and its debug file is not beside it)")
     elif stack:

@@ -42,6 +42,13 @@ class Guest:
             lines.append(f'extra="{quoted}"')
         return lines
 
+    def megabytes(self) -> int:
+        """What it will take of the machine's memory; xl's default is 128."""
+        if self.memory_mb is not None:
+            return self.memory_mb
+        found = re.search(r"^\s*memory\s*=\s*(\d+)", self.config, re.M)
+        return int(found.group(1)) if found else 128
+
     def wants_backends(self) -> bool:
         text = "\n".join([self.config, *self.xl_options])
         return re.search(r"^\s*(vif|disk)\s*=", text, re.M) is not None
@@ -205,11 +212,12 @@ def run_domain(
     guest: Guest,
     limits: Limits | None = None,
     on_output: Callable[[str], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> DomainRun:
     """Run a guest to its end, the limits' pattern, or the timeout."""
     limits = limits or Limits()
     to_type = limits.input.encode()
-    with lab.lane() as lane, Domain(lab, lane, guest) as domain:
+    with lab.memory(guest.megabytes()), lab.lane() as lane, Domain(lab, lane, guest) as domain:
         deadline = time.monotonic() + limits.timeout
         while not domain.over:
             if to_type and _seen(limits.input_after, domain.result.console):
@@ -221,7 +229,7 @@ def run_domain(
             if limits.stop_at and _seen(limits.stop_at, domain.result.console):
                 domain.result.end = "stopped"
                 break
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or cancelled():
                 break
     return domain.result
 

@@ -83,7 +83,7 @@ def _success(run: DomainRun) -> Judgement:
 
 
 def _stack_overflow(run: DomainRun, kernel: Path) -> Judgement:
-    found = crash.parse(run.xen)
+    found = crash.parse(run.xen, run.domain)
     if run.end != "crash" or found is None:
         return Judgement("fail", f"a stack overflow was expected; {describe_end(run)}")
     stack = crash.overflowed(found, elf.with_symbols(kernel))

@@ -33,7 +33,7 @@ _LINUX_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 @dataclass
 class Settings:
     cpu: str = "default"
-    guest_memory_mb: int = 1536  # for all guests together
+    guest_memory_mb: int = 2048  # for all guests together
     dom0_memory_mb: int = 256
     lanes: int = 4
     boot_timeout: float = 120.0
@@ -52,6 +52,8 @@ class Lab:
         self._all_lanes: list[Lane] = []
         self._next_guest = 0
         self._names = threading.Lock()
+        self._memory_left = self.settings.guest_memory_mb
+        self._memory_freed = threading.Condition()
 
     def __enter__(self) -> Lab:
         try:
@@ -165,6 +167,9 @@ class Lab:
                 lambda: re.search(pattern, self._console[begin:]) is not None, timeout
             )
 
+    def alive(self) -> bool:
+        return self._qemu.running()
+
     def explain_loss(self) -> LabError:
         """What to tell the user when a lane was lost."""
         return LabError(
@@ -182,6 +187,25 @@ class Lab:
         finally:
             if not lane.broken:
                 self._lanes.put(lane)
+
+    @contextmanager
+    def memory(self, megabytes: int) -> Iterator[None]:
+        """A share of the guests' memory; waits until other guests have given back enough."""
+        if megabytes > self.settings.guest_memory_mb:
+            raise LabError(
+                f"a guest of {megabytes} MB is too large for this lab "
+                f"(it has {self.settings.guest_memory_mb} MB for guests)",
+                "give the guest less memory.",
+            )
+        with self._memory_freed:
+            self._memory_freed.wait_for(lambda: self._memory_left >= megabytes)
+            self._memory_left -= megabytes
+        try:
+            yield
+        finally:
+            with self._memory_freed:
+                self._memory_left += megabytes
+                self._memory_freed.notify_all()
 
     def unique_name(self, name: str) -> str:
         """A domain name that no other guest of this lab has had."""

@@ -103,6 +103,9 @@ class Qemu:
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         return f"{how}: {said}" if said else how
 
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     def failed(self) -> bool:
         """Whether QEMU ended by itself with an error, as opposed to the machine ending."""
         code = self._process.poll()

@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 
 from . import crash, dom0_boot, elf, expectation, progress
+from .domain import Guest, Limits
 from .domain_run import DomainRun
 from .errors import LabError
+from .server_client import run_in_shared_lab
 
 SKIP = 77
 _VERDICTS = {"pass": 0, "skip": SKIP, "fail": 1}
@@ -35,6 +37,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--extra", default="", help="the guest's command line")
     parser.add_argument("--input", default="", help=r"typed at its console; \n is a newline")
     parser.add_argument("--input-after", default="", metavar="REGEX", help="typed when this came out")
+    parser.add_argument("--config", type=Path, help="an xl configuration, for --boot domu")
     parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")
     parser.add_argument("--verbose", action="store_true", help="print the console when it passes too")
     return parser.parse_args(words)
@@ -54,6 +57,26 @@ def _as_dom0(wanted: argparse.Namespace) -> DomainRun:
     return dom0_boot.run(wanted.elf, options)
 
 
+def _as_domu(wanted: argparse.Namespace) -> DomainRun:
+    if wanted.icount:
+        raise LabError("--icount is for --boot dom0", "the bench counts guests under dom0 by itself.")
+    guest = Guest(
+        name=wanted.name,
+        kernel=wanted.elf,
+        config=wanted.config.read_text() if wanted.config else "",
+        memory_mb=wanted.memory,
+        command_line=wanted.extra,
+    )
+    limits = Limits(
+        timeout=wanted.timeout,
+        stop_at=expectation.stop_pattern(wanted.expect),
+        input=_newlines(wanted.input),
+        input_after=wanted.input_after,
+    )
+    elf.require_xen_kernel(wanted.elf)
+    return run_in_shared_lab(guest, limits, wanted.cpu)
+
+
 def _newlines(text: str) -> str:
     return text.replace("\\n", "\n")
 
@@ -61,7 +84,7 @@ def _newlines(text: str) -> str:
 def _show(wanted: argparse.Namespace, run: DomainRun, everything: bool) -> None:
     print(f"--- console of {wanted.name} ({run.seconds:.1f} s)")
     print(run.console, end="" if run.console.endswith("\n") else "\n")
-    found = crash.parse(run.xen)
+    found = crash.parse(run.xen, run.domain)
     if found:
         found.stack = found.stack or run.stack
         kernel = elf.Elf(wanted.elf)
@@ -81,10 +104,7 @@ def _since_start(xen_lines: str) -> str:
 
 def run(wanted: argparse.Namespace) -> int:
     expectation.check_syntax(wanted.expect)
-    if wanted.boot == "dom0":
-        result = _as_dom0(wanted)
-    else:
-        raise LabError("--boot domu is not available yet")
+    result = _as_dom0(wanted) if wanted.boot == "dom0" else _as_domu(wanted)
     judgement = expectation.judge(wanted.expect, result, wanted.elf)
     if judgement.verdict == "fail" or wanted.verbose:
         _show(wanted, result, everything=judgement.verdict == "fail")

@@ -35,13 +35,22 @@
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
 #include <xenstore.h>
+#include <xen/io/console.h>
+
+// How soon a domain's end is seen. A XenStore watch would tell at once, but
+// libxenstore's thread for it does not run in a static program.
+static const int look_again_ms = 50;
 
 static xc_interface *xc;
 static struct xs_handle *store;
+static xenforeignmemory_handle *memory;
 static uint32_t domain;
 static int log_file = -1;
 static off_t log_offset;
 static bool seen_output;
+static int terminal = -1;
+static char *typed;
+static size_t typed_size;
 
 static void fail(const char *what)
 {
@@ -100,14 +109,35 @@ static void send_output(void)
     }
 }
 
+static char *domain_node(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/local/domain/%u/%s", domain, name);
+    return xs_read(store, XBT_NULL, path, NULL);
+}
+
+// Whether xenconsoled has taken everything out of the console ring.
+static bool ring_is_drained(void)
+{
+    char *reference = domain_node("console/ring-ref");
+    if (reference == NULL)
+        return true;
+    xen_pfn_t frame = strtoul(reference, NULL, 10);
+    free(reference);
+    struct xencons_interface *ring =
+        xenforeignmemory_map(memory, domain, PROT_READ, 1, &frame, NULL);
+    if (ring == NULL)
+        return true;
+    bool drained = ring->out_cons == ring->out_prod;
+    xenforeignmemory_unmap(memory, ring, 1);
+    return drained;
+}
+
 // One page of the guest at a time, as the crashed vCPU's page tables map it.
 static void send_stack(uint64_t limit)
 {
     vcpu_guest_context_any_t context;
     if (xc_vcpu_getcontext(xc, domain, 0, &context) != 0)
-        return;
-    xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
-    if (memory == NULL)
         return;
     uint64_t at = context.x64.user_regs.rsp & ~7ull;
     uint64_t end = at + limit;
@@ -126,30 +156,32 @@ static void send_stack(uint64_t limit)
         }
         at = next;
     }
-    xenforeignmemory_close(memory);
 }
 
-static void type_at_console(const char *text, size_t size)
+// The terminal appears when xenconsoled has met the domain, and stays open: when
+// its last user closes it, xenconsoled drops what was typed and makes another.
+static bool open_terminal(void)
 {
-    char *path, *terminal;
-    if (asprintf(&path, "/local/domain/%u/console/tty", domain) < 0)
-        fail("out of memory");
-    terminal = xs_read(store, XBT_NULL, path, NULL);
-    free(path);
-    if (terminal == NULL)
-        return;
-    int fd = open(terminal, O_WRONLY | O_NOCTTY);
-    free(terminal);
-    if (fd < 0)
-        return;
-    while (size > 0) {
-        ssize_t done = write(fd, text, size);
+    if (terminal >= 0)
+        return true;
+    char *name = domain_node("console/tty");
+    if (name == NULL)
+        return false;
+    terminal = open(name, O_WRONLY | O_NOCTTY);
+    free(name);
+    return terminal >= 0;
+}
+
+// Types what waits to be typed, as far as the terminal is there to take it.
+static void type_pending(void)
+{
+    while (typed_size > 0 && open_terminal()) {
+        ssize_t done = write(terminal, typed, typed_size);
         if (done <= 0)
-            break;
-        text += done;
-        size -= done;
+            return;
+        typed_size -= done;
+        memmove(typed, typed + done, typed_size);
     }
-    close(fd);
 }
 
 static void read_exactly(char *into, size_t size)
@@ -175,12 +207,11 @@ static void obey_one_line(void)
     if (line[0] == 'q')
         exit(0);
     if (sscanf(line, "i %zu", &length) == 1) {
-        char *text = malloc(length);
-        if (text == NULL)
+        typed = realloc(typed, typed_size + length);
+        if (typed == NULL)
             fail("out of memory");
-        read_exactly(text, length);
-        type_at_console(text, length);
-        free(text);
+        read_exactly(typed + typed_size, length);
+        typed_size += length;
     }
 }
 
@@ -195,8 +226,10 @@ static bool ended(uint64_t stack_limit)
     // libxenctrl counts a crash as something other than a shutdown.
     if (!info.shutdown && !info.crashed)
         return false;
-    // xenconsoled may not have copied the ring's last bytes yet: it does so
-    // when it next runs, so wait until the log has been still for a moment.
+    // xenconsoled copies the ring's last bytes when it next runs, and writes
+    // the log just after: wait for the ring (at most 5 s), then for the log.
+    for (int tries = 0; tries < 500 && !ring_is_drained(); ++tries)
+        usleep(10000);
     for (int still = 0; still < 3; ++still) {
         off_t before = log_offset;
         usleep(10000);
@@ -220,14 +253,13 @@ int main(int count, char **words)
     uint64_t stack_limit = count > 3 ? strtoull(words[3], NULL, 10) : 0;
     xc = xc_interface_open(NULL, NULL, 0);
     store = xs_open(0);
-    if (xc == NULL || store == NULL)
+    memory = xenforeignmemory_open(NULL, 0);
+    if (xc == NULL || store == NULL || memory == NULL)
         fail("cannot reach Xen or XenStore");
     log_file = open(words[2], O_RDWR | O_CREAT, 0644);
     int changes = inotify_init1(IN_NONBLOCK);
     if (log_file < 0 || changes < 0 || inotify_add_watch(changes, words[2], IN_MODIFY) < 0)
         fail(words[2]);
-    if (!xs_watch(store, "@releaseDomain", "end"))
-        fail("cannot watch domains");
 
     uint64_t begin = __rdtsc();
     if (xc_domain_unpause(xc, domain) != 0)
@@ -236,25 +268,21 @@ int main(int count, char **words)
 
     struct pollfd waits[] = {
         {.fd = changes, .events = POLLIN},
-        {.fd = xs_fileno(store), .events = POLLIN},
         {.fd = STDIN_FILENO, .events = POLLIN},
     };
     for (;;) {
         send_output();
         if (ended(stack_limit))
             return 0;
-        if (poll(waits, 3, 1000) < 0 && errno != EINTR)
+        type_pending();
+        if (poll(waits, 2, look_again_ms) < 0 && errno != EINTR)
             fail("poll");
         if (waits[0].revents) {
             char events[4096];
             while (read(changes, events, sizeof events) > 0)
                 ;
         }
-        if (waits[1].revents) {
-            unsigned int items;
-            free(xs_read_watch(store, &items));
-        }
-        if (waits[2].revents)
+        if (waits[1].revents)
             obey_one_line();
     }
 }
