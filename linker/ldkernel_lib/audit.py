@@ -20,8 +20,8 @@ _MAY_BE_MISSING = re.compile(r"_ITM_\w+|_ZGTt\w+|__gmon_start__|__(?:de)?registe
 
 def audit(image: Elf, blame: Blame, folder: str) -> list[str]:
     """Every check, in the order in which a reader wants to know."""
-    return [*undefined(blame), *kernel_calls(image, blame, folder), *weak_undefined(blame), *entry(image), *notes(image),
-            *protection(image, blame), *relocations(image), *dynamic(image)]
+    return [*undefined(blame), *kernel_calls(image, blame, folder), *weak_undefined(blame), *entry(image),
+            *notes(image), *protection(image, blame), *relocations(image), *dynamic(image)]
 
 
 def undefined(blame: Blame) -> list[str]:
@@ -48,8 +48,9 @@ def entry(image: Elf) -> list[str]:
 
 
 def notes(image: Elf) -> list[str]:
-    found = [note for segment in image.segments if segment.kind == PT_NOTE
-             for note in image.notes(image.data[segment.offset:segment.offset + segment.file_size]) if note.owner == "Xen"]
+    contents = [image.data[segment.offset:segment.offset + segment.file_size]
+                for segment in image.segments if segment.kind == PT_NOTE]
+    found = [note for content in contents for note in image.notes(content) if note.owner == "Xen"]
     if not found:
         return [f"no Xen notes in the image: Xen's domain builder would not know how to start it: {_REBUILD}"]
     starts = [int.from_bytes(note.value, "little") for note in found if note.kind == _NOTE_ENTRY]

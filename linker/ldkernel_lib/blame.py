@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Turns a finding into a message for the programmer: what was asked for, by which of their functions, and what to do."""
+"""Turns a finding into a message: what was asked for, by which of the programmer's functions, and what to do."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Blame:
                       "link the object or static library that has it")
 
     def weak(self, symbol: str, uses: list[Reference]) -> str:
-        return _lines(f"{_plain(symbol)}: weak and undefined: a call of it would jump to address 0", self._used_by(symbol, uses),
-                      "define it, or link the object that does")
+        return _lines(f"{_plain(symbol)}: weak and undefined: a call of it would jump to address 0",
+                      self._used_by(symbol, uses), "define it, or link the object that does")
 
     def kernel_calls(self, found: list[KernelCall]) -> list[str]:
         """One message for each call that leads the program to such instructions, however many there are behind it."""
@@ -54,24 +54,24 @@ class Blame:
                 asked[entered].append(path)
             else:
                 own.append(self._own_call(call, node))
-        return own + [_lines(f"{_public(symbol)}: {_NO_SYSTEM}", self._chains(symbol, paths), instead_of(_public(symbol)))
-                      for symbol, paths in sorted(asked.items())]
+        return own + [_lines(f"{_public(symbol)}: {_NO_SYSTEM}", self._chains(symbol, paths),
+                             instead_of(_public(symbol))) for symbol, paths in sorted(asked.items())]
 
     def culprits(self, output: str, flags: int) -> list[str]:
         """The input sections that gave an output section all these flags at once, or else those with the odd one."""
         rows: list[tuple[int, str]] = []
         for piece in self._map.pieces:
-            elf = self._objects.open(piece.file) if piece.output == output and piece.file else None
-            section = elf.section(piece.name) if elf else None
-            if section:
-                rows.append((section.flags & flags, f"{_short(piece.file)}: section {piece.name}"))
+            for elf in self._objects.open_all(piece.file) if piece.output == output and piece.file else ():
+                section = elf.section(piece.name)
+                if section:
+                    rows.append((section.flags & flags, f"{_short(piece.file)}: section {piece.name}"))
         both = [text for found, text in rows if found == flags]
         usual = max((found for found, _ in rows), key=[found for found, _ in rows].count, default=0)
         return sorted(set(both or [text for found, text in rows if found != usual]))
 
     def _no_main(self) -> str:
-        objects = [self._objects.open(file) for file in self._map.files if not self._is_ours(file)]
-        seen = {symbol.name for elf in objects if elf for symbol in elf.symbols if symbol.section != SHN_UNDEF}
+        seen = {symbol.name for file in self._map.files if not self._is_ours(file)
+                for elf in self._objects.open_all(file) for symbol in elf.symbols if symbol.section != SHN_UNDEF}
         if "main" in seen:
             return ("halvm_main: missing, but there is a main(): rename it to `int halvm_main()`, without parameters "
                     "(the domain's command line is in halvm/program.hpp)")
@@ -88,7 +88,8 @@ class Blame:
                 f"{_NO_SYSTEM}, and in a PV guest this is a hypercall")
         if node and self._is_users(node):
             return _lines(what, [], "call a function of halvm or of the standard library instead")
-        return _lines(what, self._chains(call.function, [path] if path else []), "this library cannot be used in a kernel as it is")
+        return _lines(what, self._chains(call.function, [path] if path else []),
+                      "this library cannot be used in a kernel as it is")
 
     def _used_by(self, symbol: str, uses: Iterable[Reference]) -> list[str]:
         """The program's own uses where there are any; else the libraries' uses, and what in the program led there."""
@@ -131,6 +132,8 @@ def _archive(file: str) -> str:
 
 
 def _short(file: str) -> str:
+    if ".ltrans" in os.path.basename(file):
+        return "the program (optimised when linking)"
     return os.path.basename(file) if _archive(file) != file else file
 
 

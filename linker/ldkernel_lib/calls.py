@@ -52,7 +52,8 @@ def find_kernel_calls(image: Elf, folder: str) -> list[KernelCall]:
     found = []
     for offset, instruction in _CALL.findall(listing):
         at, begin = places[bisect.bisect_right(places, (int(offset, 16), 1 << 64)) - 1]
-        found.append(KernelCall(begin + int(offset, 16) - at, re.sub(r" +\$", " ", instruction), suspects[begin][0], begin))
+        address = begin + int(offset, 16) - at
+        found.append(KernelCall(address, re.sub(r" +\$", " ", instruction), suspects[begin][0], begin))
     return found
 
 

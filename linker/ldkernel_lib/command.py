@@ -7,7 +7,8 @@ import os
 import sys
 
 from . import process
-from .errors import Refusal
+from .errors import Refusal, UsageError
+from .explain import explain, saved_map
 from .link import link
 from .option_table import LONG, SHORT, Action
 from .options import parse
@@ -51,6 +52,14 @@ def _main(argv: list[str]) -> int:
         return 0
     if options.relocatable:
         os.execv(process.LD, [process.LD, *argv[1:]])
+    if options.explain is not None and argv[1].startswith("--explain"):
+        # By hand, the option comes first and names an image; from a compiler it is among the objects to link.
+        images = [options.explain] if options.explain else options.inputs
+        if not images:
+            raise UsageError("--explain: name the image to explain")
+        for image in images:
+            sys.stdout.write(explain(image, image, saved_map(image)))
+        return 0
     for note in options.notes:
         process.say(note)
     link(options, find(argv[0], options.core, options.library_dirs))

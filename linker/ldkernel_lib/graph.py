@@ -62,7 +62,7 @@ class Graph:
         return self._defined.get(symbol)
 
     def path(self, start: Node, wanted: Callable[[Node], bool]) -> list[Reference]:
-        """The shortest chain of references from a wanted section down to `start`, its last; empty when there is none."""
+        """The shortest chain of references from a wanted section down to `start`; empty when there is none."""
         came: dict[Node, tuple[Reference, Node] | None] = {start: None}
         queue = deque([start])
         while queue:
@@ -100,14 +100,12 @@ class Graph:
         users: dict[Node, list[Reference]] = defaultdict(list)
         unresolved: dict[str, list[Reference]] = defaultdict(list)
         for file, kept in self._kept.items():
-            elf = self._objects.open(file) if file else None
-            if elf is None:
-                continue
-            for reference, target in self._references(elf, file, kept):
-                if target is not None:
-                    users[target].append(reference)
-                elif reference.symbol not in self._defined and reference.symbol != "_GLOBAL_OFFSET_TABLE_":
-                    unresolved[reference.symbol].append(reference)
+            for elf in self._objects.open_all(file) if file else ():
+                for reference, target in self._references(elf, file, kept):
+                    if target is not None:
+                        users[target].append(reference)
+                    elif reference.symbol not in self._defined and reference.symbol != "_GLOBAL_OFFSET_TABLE_":
+                        unresolved[reference.symbol].append(reference)
         return users, unresolved
 
     def _references(self, elf: Elf, file: str, kept: set[str]) -> Iterator[tuple[Reference, Node | None]]:

@@ -2,8 +2,8 @@
 """
 One link, from sorted-out options to the kernel and its debug file.
 
-The program is linked twice: once to learn the addresses of its functions, then with the table that names them. The table
-lies behind everything that it names, so the second link moves none of it; that is checked, not assumed.
+The program is linked twice: once to learn the addresses of its functions, then with the table that names them. The
+table lies behind everything that it names, so the second link moves none of it; that is checked, not assumed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import stat
 import sys
@@ -21,11 +22,10 @@ from .audit import audit
 from .blame import Blame
 from .elf import Elf
 from .errors import Refusal
+from .explain import MAP_SECTION, explain
 from .linkmap import LinkMap
 from .options import Options
 from .parts import Parts
-
-MAP_SECTION = ".halvm.map"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +51,14 @@ def link(options: Options, parts: Parts) -> None:
         if problems:
             raise Refusal(*problems)
         kernel, debug = _split(linked, folder, os.path.basename(debug_file))
+        with open(linked.map, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
         if options.map_file:
             shutil.copyfile(linked.map, options.map_file)
+        if options.print_map:
+            sys.stdout.write(text)
+        if options.explain is not None:
+            sys.stdout.write(explain(kernel, options.output, text))
         if to_file:
             os.replace(debug, debug_file)
             os.replace(kernel, options.output)
@@ -66,7 +72,7 @@ def audit_image(linked: Linked, parts: Parts, folder: str) -> list[str]:
 
 def _link_once(options: Options, parts: Parts, image: str, *more: str) -> Linked:
     linked = Linked(image, image + ".map")
-    outcome = process.run(command(options, parts, linked, *more))
+    outcome = process.run(command(options, parts, linked, *more), environment=_keep_compiled(options, image))
     if outcome.status != 0:
         raise Refusal(*failure.reasons(outcome.err, lambda: _audit_without_rules(options, parts, image)))
     if outcome.err and not more:
@@ -80,7 +86,7 @@ def _audit_without_rules(options: Options, parts: Parts, image: str) -> list[str
         into.write(failure.without_rules(file.read()))
     lax = Linked(image + ".lax", image + ".lax.map")
     process.run(command(options, dataclasses.replace(parts, script=script), lax, "--noinhibit-exec",
-                        "--orphan-handling=place"))
+                        "--orphan-handling=place"), environment=_keep_compiled(options, lax.image))
     return audit_image(lax, parts, os.path.dirname(image)) if os.path.exists(lax.image) else []
 
 
@@ -106,9 +112,22 @@ def command(options: Options, parts: Parts, result: Linked, *more: str) -> list[
     sized = [f"--defsym=__halvm_stack_size={options.stack_size}"] if options.stack_size else []
     passed = [f"-plugin-opt=-pass-through={library}" for library in parts.libraries] if options.lto else []
     return [process.LD, "-m", "elf_x86_64", "-static", "-nostdlib", "-T", parts.script, "--orphan-handling=error",
-            "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack", "-z", "max-page-size=64", "-z", "common-page-size=64",
+            "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack", "-z", "max-page-size=64",
+            "-z", "common-page-size=64",
             *([] if options.build_id else ["--build-id=sha1"]), *sized, *options.kept, *passed, *more,
             "--start-group", *parts.libraries, "--end-group", "-Map", result.map, "-o", result.image]
+
+
+def _keep_compiled(options: Options, image: str) -> dict[str, str]:
+    """
+    With link-time optimisation the compiler makes objects during the link and removes them after it. The audits read
+    them, so they are asked for beside the image; the compiler takes this from the options that g++ left for it.
+    """
+    given = os.environ.get("COLLECT_GCC_OPTIONS", "")
+    if not options.lto or "'-save-temps" in given:
+        return {}
+    others = re.sub(r"'-dumpdir' '[^']*'", "", given)
+    return {"COLLECT_GCC_OPTIONS": f"{others} '-save-temps' '-dumpdir' '{image}.'"}
 
 
 def _split(linked: Linked, folder: str, debug_name: str) -> tuple[str, str]:

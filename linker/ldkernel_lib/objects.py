@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 
 from .elf import Elf, is_elf
 from .errors import Refusal
@@ -13,38 +14,40 @@ _HEADER = 60
 
 class Objects:
     def __init__(self) -> None:
-        self._archives: dict[str, dict[str, bytes]] = {}
-        self._objects: dict[str, Elf | None] = {}
+        self._archives: dict[str, dict[str, list[bytes]]] = {}
+        self._objects: dict[str, list[Elf]] = {}
 
-    def open(self, file: str) -> Elf | None:
-        """None for what is no ELF object: an archive as a whole, or an object that the compiler made and removed."""
+    def open_all(self, file: str) -> list[Elf]:
+        """
+        More than one where an archive has several members of this name. None for what is no ELF object: an archive as a
+        whole, or an object that the compiler made and removed.
+        """
         if file not in self._objects:
-            data = self._data(file)
-            self._objects[file] = Elf(data, file) if data is not None and is_elf(data) else None
+            self._objects[file] = [Elf(data, file) for data in self._data(file) if is_elf(data)]
         return self._objects[file]
 
-    def _data(self, file: str) -> bytes | None:
+    def _data(self, file: str) -> list[bytes]:
         archive, bracket, member = file.rpartition("(")
         try:
             if bracket and file.endswith(")") and not os.path.exists(file):
                 if archive not in self._archives:
                     self._archives[archive] = members(archive)
-                return self._archives[archive].get(member[:-1])
+                return self._archives[archive].get(member[:-1], [])
             with open(file, "rb") as source:
                 magic = source.read(6)
-                return magic + source.read() if is_elf(magic) else None
+                return [magic + source.read()] if is_elf(magic) else []
         except OSError:
-            return None
+            return []
 
 
-def members(path: str) -> dict[str, bytes]:
+def members(path: str) -> dict[str, list[bytes]]:
     """The members of an archive by name. Thin archives only name them; their files are read."""
     with open(path, "rb") as file:
         data = memoryview(file.read())
     thin = bytes(data[:8]) == b"!<thin>\n"
     if not thin and bytes(data[:8]) != b"!<arch>\n":
         raise Refusal(f"{path}: not an archive")
-    found: dict[str, bytes] = {}
+    found: dict[str, list[bytes]] = defaultdict(list)
     long_names = b""
     at = 8
     while at + _HEADER <= len(data):
@@ -61,8 +64,8 @@ def members(path: str) -> dict[str, bytes]:
             text = name.removesuffix(b"/").decode("utf-8", "surrogateescape")
             if thin:
                 with open(os.path.join(os.path.dirname(path), text), "rb") as file:
-                    found.setdefault(os.path.basename(text), file.read())
+                    found[os.path.basename(text)].append(file.read())
             else:
-                found.setdefault(text, bytes(data[body:body + size]))
+                found[text].append(bytes(data[body:body + size]))
         at = body + (0 if thin and not special else size + (size & 1))
     return found

@@ -199,6 +199,7 @@ def _file(path: str, options: Options) -> None:
             _library(library, options)
             return
         if kind.split(".")[0] == "so":
-            raise UsageError(f"{path}: a shared library cannot be part of a kernel: give its static form, lib{library}.a")
+            raise UsageError(f"{path}: a shared library cannot be part of a kernel: "
+                             f"give its static form, lib{library}.a")
     options.kept.append(path)
     options.inputs.append(path)

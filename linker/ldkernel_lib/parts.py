@@ -3,9 +3,12 @@
 Where the files are that go into every kernel.
 
 ldkernel.conf, beside the name that ldkernel was called by or beside the file that this name leads to, holds lines
-`key = path`; a path is relative to the file's own folder, so that an installed tree can be moved. Keys: core (libhalvm.a),
-musl (the pure half of its libc.a), refused (the names that the other half defined), boost_context (libboost_context.a).
-Only core has no default.
+`key = path`; a path is relative to the file's own folder, so that an installed tree can be moved. Keys:
+
+    core           libhalvm.a: the only one without a default
+    musl           the pure half of musl's libc.a; default: all of it
+    refused        the names that the other half defined, a word each; default: none
+    boost_context  libboost_context.a
 """
 
 from __future__ import annotations

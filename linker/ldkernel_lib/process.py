@@ -25,12 +25,15 @@ class Outcome:
     err: str
 
 
-def run(command: list[str], feed: str | None = None) -> Outcome:
-    """Waits for the command; both streams are collected. A signal to ldkernel ends the command too."""
+def run(command: list[str], feed: str | None = None, environment: dict[str, str] | None = None) -> Outcome:
+    """
+    Waits for the command; both streams are collected. A signal to ldkernel ends the command too. `environment` is added
+    to ldkernel's own.
+    """
     try:
         child = subprocess.Popen(command, stdin=subprocess.PIPE if feed is not None else subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-                                 env=os.environ | {"LC_ALL": "C"})
+                                 env=os.environ | {"LC_ALL": "C"} | (environment or {}))
     except OSError as error:
         raise Refusal(f"{command[0]}: cannot be run: {error.strerror}: install the package binutils") from error
     try:

@@ -17,9 +17,9 @@ src/core/symbols.cpp. All numbers are little-endian.
     {u32 address, u32 offset} types_index[(types + 63) / 64]
     u8   entry[...]
 
-An entry is the distance of its address from the one before it (LEB128; 0 for the first of a block of 64, whose address is
-in the index), then the codes of its name. A name without characters repeats the one before it in the block: constructors
-and destructors come in such pairs. `offset` counts from the first byte of entry[].
+An entry is the distance of its address from the one before it (LEB128; 0 for the first of a block of 64, whose address
+is in the index), then the codes of its name. A name without characters repeats the one before it in the block:
+constructors and destructors come in such pairs. `offset` counts from the first byte of entry[].
 """
 
 from __future__ import annotations
