@@ -58,7 +58,7 @@ def _main(argv: list[str]) -> int:
         if not images:
             raise UsageError("--explain: name the image to explain")
         for image in images:
-            sys.stdout.write(explain(image, image, saved_map(image)))
+            sys.stdout.write(explain(image, image, *saved_map(image)))
         return 0
     for note in options.notes:
         process.say(note)

@@ -29,8 +29,8 @@ _LIBRARIES = {"libc.a": "musl", "libhalvm_musl.a": "musl", "libgcc.a": "libgcc",
 _CORE = "libhalvm.a"
 
 
-def saved_map(image: str) -> str:
-    """The map that was kept in the debug file when the image was linked."""
+def saved_map(image: str) -> tuple[str, str]:
+    """What was kept in the debug file when the image was linked: the map, and the folder in which that was done."""
     debug_file = image + ".debug"
     if not os.path.exists(image):
         raise Refusal(f"{image}: there is no such file")
@@ -40,10 +40,16 @@ def saved_map(image: str) -> str:
     section = debug.section(MAP_SECTION)
     if section is None:
         raise Refusal(f"{debug_file}: has no map in it: it was not made by ldkernel")
-    return zlib.decompress(debug.content(section)).decode("utf-8", "surrogateescape")
+    folder, _, text = zlib.decompress(debug.content(section)).decode("utf-8", "surrogateescape").partition("\n")
+    return text, folder
 
 
-def explain(image_path: str, name: str, map_text: str) -> str:
+def pack_map(text: str) -> bytes:
+    """For the debug file: what saved_map() gives back."""
+    return zlib.compress(f"{os.getcwd()}\n{text}".encode("utf-8", "surrogateescape"), 1)
+
+
+def explain(image_path: str, name: str, map_text: str, folder: str = "") -> str:
     """All tables; `name` is what to call the image."""
     image = Elf.open(image_path)
     pieces = [piece for piece in LinkMap(map_text).pieces if piece.output != ".tbss"]
@@ -59,7 +65,7 @@ def explain(image_path: str, name: str, map_text: str) -> str:
     lines += _table("section", Counter({"(headers)": total - sum(filed.values())}), total)
     lines += _table("memory", sections - filed, 0)
     lines += _table("cost", Counter({what: sum(sections[part] for part in parts) for what, parts in _COSTS}), total)
-    lines += _table("part", _count(loaded, _Parts().of), total)
+    lines += _table("part", _count(loaded, _Parts(folder).of), total)
     lines += _table("object", _count(loaded, _object), total)
     return "\n".join(_aligned(lines)) + "\n"
 
@@ -86,13 +92,13 @@ def _aligned(lines: list[str]) -> Iterator[str]:
 class _Parts:
     """Which part of the system a piece belongs to. Our own objects' debug information says where they come from."""
 
-    def __init__(self) -> None:
-        self._objects = Objects()
+    def __init__(self, folder: str) -> None:
+        self._objects = Objects(folder)
         self._known: dict[tuple[str, str], str] = {}
 
     def of(self, piece: Piece) -> str:
         if not piece.file or piece.output == SECTION:
-            return "(made by the linker)"
+            return "(padding)" if piece.name == "*fill*" else "(made by the linker)"
         archive, bracket, member = piece.file.rpartition("(")
         library = os.path.basename(archive) if bracket and piece.file.endswith(")") else ""
         if not library:
@@ -120,4 +126,6 @@ def _object(piece: Piece) -> str:
         return "(names of functions)"
     if ".ltrans" in os.path.basename(piece.file):
         return "(the program, optimised when linking)"
-    return os.path.basename(piece.file) if piece.file.endswith(")") else piece.file or "(padding)"
+    if not piece.file:
+        return "(padding)" if piece.name == "*fill*" else f"({piece.output})"
+    return os.path.basename(piece.file) if piece.file.endswith(")") else piece.file

@@ -15,14 +15,13 @@ import re
 import shutil
 import stat
 import sys
-import zlib
 
 from . import failure, process, symbols
 from .audit import audit
 from .blame import Blame
 from .elf import Elf
 from .errors import Refusal
-from .explain import MAP_SECTION, explain
+from .explain import MAP_SECTION, explain, pack_map
 from .linkmap import LinkMap
 from .options import Options
 from .parts import Parts
@@ -50,9 +49,9 @@ def link(options: Options, parts: Parts) -> None:
         problems = audit_image(linked, parts, folder)
         if problems:
             raise Refusal(*problems)
-        kernel, debug = _split(linked, folder, os.path.basename(debug_file))
         with open(linked.map, encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
+        kernel, debug = _split(linked, text, folder, os.path.basename(debug_file))
         if options.map_file:
             shutil.copyfile(linked.map, options.map_file)
         if options.print_map:
@@ -130,11 +129,11 @@ def _keep_compiled(options: Options, image: str) -> dict[str, str]:
     return {"COLLECT_GCC_OPTIONS": f"{others} '-save-temps' '-dumpdir' '{image}.'"}
 
 
-def _split(linked: Linked, folder: str, debug_name: str) -> tuple[str, str]:
+def _split(linked: Linked, map_text: str, folder: str, debug_name: str) -> tuple[str, str]:
     """The stripped kernel, and the file that a debugger finds through the kernel's .gnu_debuglink."""
     kernel, debug, packed = (os.path.join(folder, name) for name in ("kernel", debug_name, "map.z"))
-    with open(linked.map, "rb") as file, open(packed, "wb") as into:
-        into.write(zlib.compress(file.read(), 1))
+    with open(packed, "wb") as into:
+        into.write(pack_map(map_text))
     process.must(["objcopy", "--only-keep-debug", f"--add-section={MAP_SECTION}={packed}", linked.image, debug])
     process.must(["objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", linked.image, kernel])
     os.chmod(debug, os.stat(debug).st_mode & ~(stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH))

@@ -15,6 +15,8 @@ _DISCARDED = "\nDiscarded input sections\n"
 _PLACED = re.compile(r"^( ?)(\S+)(?:\n)? +0x([0-9a-f]+) +0x([0-9a-f]+)(?: (\S.*))?$", re.MULTILINE)
 _LOADED = re.compile(r"^LOAD (.*)$", re.MULTILINE)
 _MEMBER = re.compile(r"^(\S.*\([^()]+\))(?:\n)? +(?:.* )?\(.*\)$", re.MULTILINE)
+# GNU ld makes these sections itself, but lists them under the first object of the link.
+_MADE_BY_LINKER = frozenset((".eh_frame_hdr", ".note.gnu.build-id", ".note.gnu.property", ".got"))
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class LinkMap:
             if not indent:
                 output = name
             elif int(size, 16) and int(address, 16) and not name.startswith("*("):
-                pieces.append(Piece(output, name, int(address, 16), int(size, 16), file))
+                made = name == "*fill*" or output in _MADE_BY_LINKER
+                pieces.append(Piece(output, name, int(address, 16), int(size, 16), "" if made else file))
         return sorted(pieces, key=lambda piece: piece.address)
 
     @cached_property

@@ -13,7 +13,9 @@ _HEADER = 60
 
 
 class Objects:
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
+        """`folder` is where relative names are relative to: where the link ran."""
+        self._folder = folder
         self._archives: dict[str, dict[str, list[bytes]]] = {}
         self._objects: dict[str, list[Elf]] = {}
 
@@ -26,7 +28,8 @@ class Objects:
             self._objects[file] = [Elf(data, file) for data in self._data(file) if is_elf(data)]
         return self._objects[file]
 
-    def _data(self, file: str) -> list[bytes]:
+    def _data(self, name: str) -> list[bytes]:
+        file = os.path.join(self._folder, name)
         archive, bracket, member = file.rpartition("(")
         try:
             if bracket and file.endswith(")") and not os.path.exists(file):
