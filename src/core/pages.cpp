@@ -39,7 +39,8 @@ constinit struct {
     std::uint64_t image_pages = 0;  // the image's chunks, unusable until open_image_chunks()
     std::uint64_t image_tail = 0;   // first free page behind the image in those chunks
     bool image_open = false;
-    std::array<void*, 2> reserve{};  // for the page tables of the next chunk
+    std::uint64_t table = 0;       // pages kept for page tables: they come in runs, so that most chunks stay whole
+    std::uint64_t tables_left = 0;
 } state;
 
 std::uint64_t index_of(const void* page) noexcept {
@@ -113,36 +114,37 @@ void* take(std::size_t order) noexcept {
     return block;
 }
 
-void* take_from_reserve() noexcept {
-    for (void*& page : state.reserve)
-        if (page != nullptr)
-            return std::exchange(page, nullptr);
-    return nullptr;
+/// Sees to it that the next chunk's page tables have a place, while there is one to be had.
+void refill_tables() noexcept {
+    const auto chunks = (state.total - std::min(state.mapped, state.total) + chunk_page_count - 1) / chunk_page_count;
+    if (chunks == 0 || state.tables_left >= 2)
+        return;
+    release_run(state.table, state.tables_left);
+    state.tables_left = 0;
+    const auto wanted = std::min<std::uint64_t>(chunks + 1, chunk_page_count);
+    for (auto order = static_cast<std::size_t>(std::bit_width(wanted)); order-- != 0 && state.tables_left == 0;)
+        if (void* const run = take(order)) {
+            state.table = index_of(run);
+            state.tables_left = std::uint64_t{1} << order;
+        }
 }
 
-void refill_reserve() noexcept {
-    for (void*& page : state.reserve)
-        if (page == nullptr)
-            page = take(0);
+void* take_table() noexcept {
+    --state.tables_left;
+    return page_at(state.table++);
 }
 
-/// Makes sure that there is a place for the free-block bits of the chunk at `page`, and clears them.
-bool prepare_heads(std::uint64_t page) noexcept {
+/// Sees to it that there is a place for the free-block bits of the GiB that `page` is in.
+bool make_heads(std::uint64_t page) noexcept {
     const auto gib = page / chunk_page_count / chunks_in_gib;
     if (gib >= max_gib)
         return false;
     if (state.heads[gib] == nullptr) {
-        const auto first = gib * chunks_in_gib;
-        const auto chunks = std::min<std::uint64_t>((state.total + chunk_page_count - 1) / chunk_page_count - first,
-                                                    chunks_in_gib);
-        const auto bytes = chunks * sizeof(chunk_heads);
-        const auto order = static_cast<std::size_t>(std::bit_width((bytes - 1) / page_bytes));
-        state.heads[gib] = static_cast<chunk_heads*>(take(order));
-        if (state.heads[gib] == nullptr)
-            return false;
+        const auto chunks = (state.total + chunk_page_count - 1) / chunk_page_count - gib * chunks_in_gib;
+        const auto bytes = std::min<std::uint64_t>(chunks, chunks_in_gib) * sizeof(chunk_heads);
+        state.heads[gib] = static_cast<chunk_heads*>(take(static_cast<std::size_t>(std::bit_width((bytes - 1) / page_bytes))));
     }
-    heads_of(page) = {};
-    return true;
+    return state.heads[gib] != nullptr;
 }
 
 /// Uses the pages around the image, which paging keeps read-only until they are needed.
@@ -156,27 +158,28 @@ bool open_image() noexcept {
         release_run(1, image_first - 1);
     if (state.image_tail < state.image_pages)
         release_run(state.image_tail, state.image_pages - state.image_tail);
-    refill_reserve();
+    refill_tables();
     return true;
 }
 
 /// Maps the next chunk, whose pages become free. False when the domain has no more.
 bool map_next() noexcept {
-    if (state.mapped >= state.total || !prepare_heads(state.mapped))
+    if (state.mapped >= state.total || !make_heads(state.mapped))
         return false;
-    refill_reserve();
-    void* const table = take_from_reserve();
-    void* const directory = needs_page_directory(state.mapped) ? take_from_reserve() : nullptr;
-    if (table == nullptr || (directory == nullptr && needs_page_directory(state.mapped))) {
-        if (table != nullptr)
-            release(index_of(table), 0);
+    refill_tables();
+    const bool directory_too = needs_page_directory(state.mapped);
+    if (state.tables_left < 1 + directory_too)
         return false;
-    }
-    map_pages(state.mapped, table, directory);
+    void* const table = take_table();
+    map_pages(state.mapped, table, directory_too ? take_table() : nullptr);
+    heads_of(state.mapped) = {};
     const auto first = state.mapped;
     state.mapped += chunk_page_count;
     release_run(first, std::min<std::uint64_t>(chunk_page_count, state.total - first));
-    refill_reserve();
+    refill_tables();
+    // What the next GiB needs is taken while there surely is a free chunk.
+    if (state.mapped < state.total)
+        make_heads(state.mapped);
     return true;
 }
 
@@ -230,6 +233,7 @@ void pages_start(const page_source_layout& layout) noexcept {
     release_run(first + pages, mapped - first - pages);
     if (state.image_open && first_image_page() > 1)
         release_run(1, first_image_page() - 1);
+    refill_tables();
 }
 
 void* pages_allocate(std::size_t bytes) noexcept {
