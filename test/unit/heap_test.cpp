@@ -98,7 +98,7 @@ using halvm::core::heap_usable;
 using halvm::test::in_child;
 
 constexpr std::size_t slab_pages = 4;
-constexpr std::size_t table_pages = 16;  // of the large blocks, of which these tests have a few hundred at most
+constexpr std::size_t table_pages = 32;  // of the large blocks, of which these tests have 5,000 at most
 
 struct block {
     unsigned char* memory;
