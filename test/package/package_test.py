@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Installs halvm for both machines into one prefix and builds a project outside the tree against it, in every way
+that a user may: find_package, the wrapper, halvm-config, and from the source with add_subdirectory or FetchContent.
+
+Usage: package_test.py SOURCE WORK [unittest's arguments]
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from kernel import why_not_a_kernel
+
+SOURCE, WORK = (Path(argument).resolve() for argument in sys.argv[1:3])
+PROJECT = Path(__file__).resolve().parent / "project"
+PREFIX = WORK / "prefix"
+MACHINES = ("xen", "linux")
+
+
+def run(*command: str | Path, status: int = 0, cwd: Path | None = None) -> str:
+    """Runs a command that must end with `status`; returns what it printed."""
+    done = subprocess.run([str(word) for word in command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, timeout=600)
+    if done.returncode != status:
+        raise AssertionError(f"{shlex.join(map(str, command))}: status {done.returncode}, not {status}\n{done.stdout}")
+    return done.stdout
+
+
+def setUpModule() -> None:
+    shutil.rmtree(PREFIX, ignore_errors=True)
+    for machine in MACHINES:
+        build = WORK / f"halvm-{machine}"
+        run("cmake", "-S", SOURCE, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+            f"-DHALVM_MACHINE={machine}", "-DHALVM_TESTS=OFF", "-DHALVM_EXAMPLES=OFF")
+        run("cmake", "--build", build, "--parallel", "2")
+        run("cmake", "--install", build, "--prefix", PREFIX)
+
+
+def tearDownModule() -> None:
+    shutil.rmtree(PREFIX, ignore_errors=True)
+
+
+class Builder(unittest.TestCase):
+    prefix = PREFIX
+
+    def folder(self) -> Path:
+        """An empty folder of this test's own."""
+        folder = WORK / "of tests" / self.id().split(".", 1)[1]
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def configure(self, project: Path, build: Path, *options: str, status: int = 0) -> str:
+        return run("cmake", "-S", project, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}", *options,
+                   status=status)
+
+    def build(self, project: Path, *options: str, target: str = "outside") -> Path:
+        build = self.folder()
+        self.configure(project, build, *options)
+        run("cmake", "--build", build, "--parallel", "2")
+        return build / target
+
+    def check_kernel(self, path: Path) -> None:
+        self.assertIsNone(why_not_a_kernel(path), path)
+
+    def check_process(self, path: Path) -> None:
+        self.assertEqual(run(path, status=3), "from outside the tree\ncaught\n")
+
+class Package(Builder):
+    """The installed package, where it was installed."""
+
+    def wrapper(self, *words: str | Path, status: int = 0) -> str:
+        return run(self.prefix / "bin/halvm-c++", *words, status=status)
+
+    def config(self, *words: str) -> list[str]:
+        return shlex.split(run(self.prefix / "bin/halvm-config", *words))
+
+    def test_find_package_gives_a_kernel(self) -> None:
+        self.check_kernel(self.build(PROJECT))
+
+    def test_find_package_gives_a_process_for_linux(self) -> None:
+        self.check_process(self.build(PROJECT, "-DHALVM_MACHINE=linux"))
+
+    def test_the_build_type_does_not_matter(self) -> None:
+        for build_type in ("Debug", "Release", "MinSizeRel"):
+            with self.subTest(build_type):
+                self.check_kernel(self.build(PROJECT, f"-DCMAKE_BUILD_TYPE={build_type}"))
+
+    def test_a_machine_that_does_not_exist_is_refused_by_name(self) -> None:
+        said = self.configure(PROJECT, self.folder(), "-DHALVM_MACHINE=mars", status=1)
+        self.assertIn("mars", said)
+        self.assertIn("xen", said)
+        self.assertIn("linux", said)
+
+    def test_a_newer_version_than_this_is_not_found(self) -> None:
+        project = self.folder()
+        (project / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(next LANGUAGES CXX)\n"
+                                                "find_package(halvm 99 REQUIRED)\n", encoding="utf-8")
+        self.configure(project, project / "build", status=1)
+
+    def test_hello_stands_on_its_own(self) -> None:
+        self.check_kernel(self.build(SOURCE / "examples/hello", target="hello"))
+
+    def test_the_wrapper_gives_a_kernel(self) -> None:
+        kernel = self.folder() / "main"
+        self.wrapper(PROJECT / "main.cpp", "-o", kernel)
+        self.check_kernel(kernel)
+
+    def test_the_wrapper_compiles_and_links_apart(self) -> None:
+        folder = self.folder()
+        self.wrapper("-std=c++20", "-O2", "-c", PROJECT / "main.cpp", "-o", folder / "main.o")
+        self.wrapper(folder / "main.o", "-o", folder / "main")
+        self.check_kernel(folder / "main")
+
+    def test_the_wrapper_fails_as_the_compiler_does(self) -> None:
+        folder = self.folder()
+        (folder / "broken.cpp").write_text("int halvm_main() { return nothing; }\n", encoding="utf-8")
+        self.assertIn("nothing", self.wrapper(folder / "broken.cpp", "-o", folder / "broken", status=1))
+        self.assertFalse((folder / "broken").exists())
+
+    def test_halvm_config_serves_other_build_systems(self) -> None:
+        kernel = self.folder() / "main"
+        run("g++", *self.config("--cflags"), PROJECT / "main.cpp", *self.config("--libs"), "-o", kernel)
+        self.check_kernel(kernel)
+
+
+class MovedPackage(Package):
+    """The same once the whole prefix has been moved, to a path with a blank in it."""
+
+    prefix = WORK / "moved prefix"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        PREFIX.rename(cls.prefix)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.prefix.rename(PREFIX)
+
+    def test_nothing_in_it_names_where_it_was(self) -> None:
+        for path in self.prefix.rglob("*"):
+            if path.is_file() and path.suffix != ".a":  # debug information says where the sources were
+                data = path.read_bytes()
+                for place in (PREFIX, WORK / "halvm-xen", WORK / "halvm-linux", SOURCE):
+                    self.assertNotIn(os.fsencode(place), data, path)
+
+
+class Source(Builder):
+    """From the source tree, without installing."""
+
+    def test_it_gives_a_kernel(self) -> None:
+        for how in ("subdirectory", "fetch"):
+            with self.subTest(how):
+                self.check_kernel(self.build(PROJECT, f"-DHOW={how}", f"-DHALVM_SOURCE={SOURCE}"))
+
+    def test_it_gives_a_process_for_linux_and_nothing_else(self) -> None:
+        build = self.build(PROJECT, "-DHOW=subdirectory", f"-DHALVM_SOURCE={SOURCE}", "-DHALVM_MACHINE=linux")
+        self.check_process(build)
+        self.assertFalse((build.parent / "halvm/examples").exists(), "examples are not the user's")
+        self.assertFalse((build.parent / "halvm/test").exists(), "tests are not the user's")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
