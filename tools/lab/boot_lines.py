@@ -68,6 +68,10 @@ def dom0_linux(extra: str = "") -> str:
     return f"console=hvc0 quiet loglevel=3 panic=-1 {extra}".strip()
 
 
+# The address that QEMU's DHCP server gives to the first who asks.
+FIRST_LEASE = "10.0.2.15"
+
+
 def user_network(forwards: tuple[str, ...]) -> list[str]:
     """QEMU's own network for dom0's bridge: DHCP, DNS, and ports of the host."""
     rules = "".join(f",hostfwd={rule}" for rule in forwards)

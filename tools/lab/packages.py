@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Debian packages used: the one list of names, and how packages are fetched.
 
-HOST packages are installed on the user's machine (by `halvm setup`, which
+BUILD and HOST packages are installed on the user's machine (by `halvm setup`, which
 asks). All others are only downloaded and unpacked into the cache: installing a
 hypervisor or a kernel would change what the user's machine boots.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from .errors import LabError
 
-# To build halvm and run the lab.
-HOST = (
+# To build halvm.
+BUILD = (
     "build-essential",
     "cmake",
     "ninja-build",
@@ -30,8 +30,10 @@ HOST = (
     "libxen-dev",
     "doctest-dev",
     "zlib1g-dev",
-    "qemu-system-x86",
 )
+
+# To build halvm and run the lab.
+HOST = (*BUILD, "qemu-system-x86")
 
 HYPERVISOR = ("xen-hypervisor-4.17-amd64",)
 

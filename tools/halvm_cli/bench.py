@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the programs of bench/ and prints their figures.
+
+One figure a line, tab-separated: bench, metric, value, unit and, where there is
+a rival, its name, its value, and the ratio of ours to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lab import packages
+from lab.errors import LabError
+
+from . import setup, tree
+
+BENCH = tree.ROOT / "bench"
+_TOOLS = Path(__file__).resolve().parent.parent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    found = {path.stem: path for path in sorted(BENCH.glob("*.py"))}
+    for name in arguments.names:
+        if name not in found:
+            raise LabError(
+                f"there is no bench called {name}", f"there are: {', '.join(found) or 'none'}."
+            )
+    if not found:
+        raise LabError("bench/ holds no programs")
+    setup.ensure(packages.HOST)
+    figures: list[dict] = []
+    failed = []
+    for name in arguments.names or found:
+        code = _run(name, found[name], arguments.json, figures)
+        if code != 0:
+            failed.append(name)
+    if arguments.json:
+        print(json.dumps(figures, indent=1))
+    if failed:
+        raise LabError("these benches failed: " + ", ".join(failed), "their messages are above.")
+    return 0
+
+
+def _run(name: str, program: Path, as_json: bool, figures: list[dict]) -> int:
+    """A bench prints metric, value, unit and, if it has one, a rival and its value."""
+    path = os.pathsep.join([str(_TOOLS), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        cwd=tree.ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            figure = figure_of(name, line)
+            figures.append(figure)
+            if not as_json:
+                print("\t".join(str(value) for value in figure.values()), flush=True)
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
+def figure_of(bench: str, line: str) -> dict:
+    words = line.rstrip("\n").split("\t")
+    if len(words) not in (3, 5):
+        raise LabError(f"bench {bench} printed a line that is no figure: {line.rstrip()}")
+    figure = {"bench": bench, "metric": words[0], "value": words[1], "unit": words[2]}
+    if len(words) == 5:
+        ratio = float(words[1]) / float(words[4]) if float(words[4]) else float("inf")
+        figure |= {"rival": words[3], "rival_value": words[4], "ratio": f"{ratio:.3g}"}
+    return figure

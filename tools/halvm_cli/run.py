@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Builds a program and runs it, on this machine's Xen or on one in QEMU.
+
+NAME is a folder of examples/; ELF is the path of a kernel that was built
+elsewhere. Exits with the program's own status; 134 when it panicked or crashed,
+125 when the tool failed, 130 after Ctrl-C. Ctrl-] leaves the console. However
+it ends, the domain is destroyed.
+
+What follows -- is given to `xl create`, for example -- 'vcpus=1'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+from pathlib import Path
+
+from lab import packages
+from lab.domain import Guest
+from lab.elf import require_xen_kernel
+from lab.errors import LabError
+
+from . import run_lab, run_xl, setup, tree
+from .exit_codes import CRASHED
+
+LEAST_MEMORY_MB = 4
+DEFAULT_MEMORY_MB = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="NAME|ELF")
+    parser.add_argument("--memory", type=int, metavar="MB", help="the domain's memory")
+    parser.add_argument("--on", choices=("lab", "xen", "linux"), help="instead of what fits this machine")
+    parser.add_argument("--extra", metavar="TEXT", help="the program's command line")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="end the run after this time")
+    parser.add_argument("--cpu", default="default", help="the lab's CPU: default, plain, max, or QEMU's words")
+    parser.add_argument(
+        "--forward",
+        action="append",
+        default=[],
+        metavar="HOSTPORT:GUESTPORT",
+        help="lab only: connections to this machine's port go to the first guest on the network",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    if arguments.memory is not None and arguments.memory < LEAST_MEMORY_MB:
+        raise LabError(
+            f"{arguments.memory} MB is too little memory",
+            f"a PV domain takes at least {LEAST_MEMORY_MB} MB: that is the first mapping Xen makes.",
+        )
+    where = arguments.on or ("xen" if run_xl.is_xen_host() else "lab")
+    path = Path(arguments.what)
+    is_file = path.is_file() and ("/" in arguments.what or arguments.what not in tree.examples())
+    if not is_file and "/" in arguments.what:
+        raise LabError(f"there is no file {path}", "build it first, or check the name.")
+    setup.ensure(packages.BUILD if where != "lab" else packages.HOST)
+    if where == "linux":
+        return _run_process(arguments, path if is_file else None)
+    if is_file:
+        guest = Guest(path.stem, path, config=_config_beside(path), memory_mb=arguments.memory)
+    else:
+        guest = _example(arguments)
+    guest.command_line = arguments.extra
+    guest.xl_options = tuple(arguments.rest)
+    if guest.memory_mb is None and "memory" not in guest.config:
+        guest.memory_mb = DEFAULT_MEMORY_MB
+    require_xen_kernel(guest.kernel)
+    if where == "xen":
+        return run_xl.run(guest, arguments.timeout)
+    return run_lab.run(guest, arguments)
+
+
+def _config_beside(kernel: Path) -> str:
+    config = kernel.with_name(kernel.name + ".cfg")
+    return config.read_text() if config.is_file() else ""
+
+
+def _example(arguments: argparse.Namespace) -> Guest:
+    name = arguments.what
+    tree.require_example(name)
+    tree.build("xen", [name])
+    kernel = tree.program("xen", name)
+    if not kernel.is_file():
+        raise LabError(f"the build left no {kernel}", f"examples/{name} must make a target called {name}.")
+    config = tree.EXAMPLES / name / f"{name}.cfg"
+    text = config.read_text() if config.is_file() else ""
+    return Guest(name, kernel, config=text, memory_mb=arguments.memory)
+
+
+def _run_process(arguments: argparse.Namespace, path: Path | None) -> int:
+    if path is None:
+        tree.require_example(arguments.what)
+        tree.build("linux", [arguments.what])
+        path = tree.program("linux", arguments.what)
+    command = [str(path.resolve()), *(arguments.extra or "").split()]
+    # Ctrl-C is the program's: wait for what it makes of it.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        )
+        code = process.wait(arguments.timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    except OSError as error:
+        raise LabError(f"cannot run {path}: {error.strerror}", "is it a program built for linux?") from error
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if code < 0:
+        return CRASHED if -code in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS) else 128 - code
+    return code

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The source tree: where things are, and building one program of it."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.progress import say, step
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+def examples() -> list[str]:
+    return sorted(path.parent.name for path in EXAMPLES.glob("*/CMakeLists.txt"))
+
+
+def require_example(name: str) -> None:
+    names = examples()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1)
+        guess = f" Did you mean {close[0]}?" if close else ""
+        raise LabError(
+            f"there is no example called {name}, and no such file.{guess}",
+            f"the examples are: {', '.join(names) or 'none'}. Or give the path of a kernel's ELF file.",
+        )
+
+
+def build_directory(preset: str) -> Path:
+    return ROOT / "build" / preset
+
+
+def program(preset: str, name: str) -> Path:
+    return build_directory(preset) / "examples" / name / name
+
+
+def build(preset: str, targets: list[str]) -> None:
+    """Configure when needed and build the targets (all of them for [])."""
+    for tool in ("cmake", "ninja", "g++"):
+        if shutil.which(tool) is None:
+            raise LabError(f"{tool} is not installed", "run `tools/halvm setup`.")
+    what = " ".join(targets) or "everything"
+    if not (build_directory(preset) / "build.ninja").exists():
+        with step(f"configuring build/{preset}"):
+            _run(["cmake", "--preset", preset], "configure", preset)
+    command = ["cmake", "--build", "--preset", preset]
+    if targets:
+        command += ["--target", *targets]
+    with step(f"building {what} for {preset}"):
+        _run(command, "build", preset)
+
+
+def _run(command: list[str], verb: str, preset: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode == 0:
+        return
+    print(done.stdout, file=sys.stderr, end="")
+    hint = f"the output above is cmake's; to repeat it: {' '.join(command)}"
+    if "Could not find a package configuration file" in done.stdout or "not found" in done.stdout:
+        hint += "\n  if a package is missing, `tools/halvm setup` installs it."
+    if "No space left" in done.stdout:
+        hint += "\n  the disk is full."
+    if verb == "configure":
+        say(f"build/{preset} may be half-configured; `tools/halvm clean` removes it.")
+    raise LabError(f"could not {verb} build/{preset}", hint)
