@@ -15,6 +15,7 @@ from collections.abc import Callable
 _OF_LD = re.compile(r"^(?:\S*/)?ld(?:\.bfd)?: ", re.MULTILINE)
 _ORPHAN = re.compile(r"unplaced orphan section `([^']*)' from `([^']*)'")
 _NO_LIBRARY = re.compile(r"cannot find -l(\S+?)(?:: .*)?$")
+_INCOMPLETE = re.compile(r"undefined symbol `([^']*)' referenced in expression")
 _SHARED = re.compile(r"attempted static link of dynamic object `([^']*)'")
 # Lines that the audit of the second link says better.
 _SAID_BETTER = re.compile(r"undefined reference to|: in function `|more undefined references|^halvm: |"
@@ -43,6 +44,8 @@ def _translate(line: str) -> str:
     if match := _NO_LIBRARY.search(line):
         return (f"-l{match[1]}: there is no static library lib{match[1]}.a in the library folders: install the package "
                 "that has it (its -dev package), or name its folder with -L; shared libraries cannot be linked")
+    if match := _INCOMPLETE.search(line):
+        return f"{match[1]}: every kernel needs it and no library has it: is libhalvm.a whole, and of this version?"
     if match := _SHARED.search(line):
         return f"{match[1]}: a shared library cannot be part of a kernel: give its static form, .a"
     return line
