@@ -176,10 +176,10 @@ bool map_next() noexcept {
     const auto first = state.mapped;
     state.mapped += chunk_page_count;
     release_run(first, std::min<std::uint64_t>(chunk_page_count, state.total - first));
-    refill_tables();
-    // What the next GiB needs is taken while there surely is a free chunk.
+    // What the next GiB needs is taken while there surely is room: here, and before page tables may take all of it.
     if (state.mapped < state.total)
         make_heads(state.mapped);
+    refill_tables();
     return true;
 }
 
