@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Iterator
 
 import layers
+import quotes
 import texts
 
 SKIPPED = 77
@@ -30,19 +31,20 @@ def files_of(root: Path) -> Iterator[str]:
 
 
 def check_tree(root: Path) -> list[str]:
-    paths = list(files_of(root))
-    tree = frozenset(paths)
     found = []
-    for path in paths:
+    tree: dict[str, str] = {}
+    for path in files_of(root):
         try:
-            text = (root / path).read_text(encoding="utf-8")
+            tree[path] = (root / path).read_text(encoding="utf-8")
         except UnicodeDecodeError:
             found.append(f"{path}:1: not UTF-8 text")
-            continue
-        for check in texts.CHECKS:
-            found += [f"{path}:{line}: {message}" for line, message in check(path, text)]
+    names = frozenset(tree)
+    for path, text in tree.items():
+        violations = [violation for check in texts.CHECKS for violation in check(path, text)]
         if path.endswith((".hpp", ".cpp", ".S")):
-            found += [f"{path}:{line}: {message}" for line, message in layers.check_includes(path, text, tree)]
+            violations += layers.check_includes(path, text, names)
+        violations += quotes.check_quotes(path, text, tree)
+        found += [f"{path}:{line}: {message}" for line, message in violations]
     return found
 
 

@@ -28,7 +28,8 @@ CLEAN = {
     "src/core/heap.cpp": HEAD + '#include "core/image.hpp"\nvoid barrier() { asm volatile("" ::: "memory"); }\n',
     "tools/run": "#!/bin/sh\n# SPDX-License-Identifier: BSD-3-Clause\necho run\n",
     "tools/run.py": "# SPDX-License-Identifier: BSD-3-Clause\nprint(1)\n",
-    "README.md": "# A README needs no licence line\n",
+    "examples/main.cpp": HEAD + "int one;\n\nint two;\n\nint three;\n",
+    "README.md": "# A README needs no licence line\n\n```cpp\nint one;\n\nint three;\n```\n",
 }
 
 # (what is planted, the file, what is put at its end, a part of the message that must come)
@@ -74,6 +75,9 @@ PLANTED = [
     ("a line too long", "src/core/heap.cpp", "// " + "x" * 118 + "\n", "121 columns"),
     ("Python that does not parse", "tools/run.py", "def f(:\n", "Python: "),
     ("shell that does not parse", "tools/run", "if true\n", "sh -n: "),
+    ("code that nobody compiles", "README.md", "```cpp\nint four;\n```\n", "no file of the tree has this code"),
+    ("code in another order", "README.md", "```cpp\nint three;\nint one;\n```\n", "no file of the tree has this"),
+    ("CMake that nobody runs", "README.md", "```cmake\nint one;\n```\n", "no file of the tree has this code"),
     ("no licence", "src/core/other.cpp", "int a;\n", "the first line"),
     ("the licence on a later line", "src/core/other.cpp", "int a;\n" + HEAD, "the first line"),
     ("a script without a licence", "tools/other", "#!/bin/sh\necho\n", "the first line"),
