@@ -4,15 +4,32 @@
 
 #include "arch/x86_64/features.hpp"
 #include "core/domain.hpp"
-#include "core/ending.hpp"
 #include "core/entropy.hpp"
+#include "core/format.hpp"
 #include "core/heap.hpp"
+#include "core/pages.hpp"
 #include "core/panic.hpp"
 #include "libc/startup.hpp"
 
 #include <halvm/main.hpp>
 
 namespace halvm::boot {
+namespace {
+
+void print_banner() noexcept {
+    const auto version = static_cast<unsigned long>(xen::hypercall::call(__HYPERVISOR_xen_version, XENVER_version, nullptr));
+    core::line_writer line;
+    line.text("halvm " HALVM_VERSION ": a PV domain of Xen ");
+    line.decimal(version >> 16);
+    line.text(".");
+    line.decimal(version & 0xffff);
+    line.text(core::domain.is_dom0 ? ", dom0, " : ", ");
+    line.decimal(core::pages_count().total / 256);
+    line.text(" MiB\n");
+    core::console_write(line.c_str(), line.view().size());
+}
+
+}  // namespace
 
 void start() {
     arch::enable_features();
@@ -26,6 +43,8 @@ void start() {
     if (const char* missing = arch::missing_feature())
         core::panic("this program was compiled for a CPU with %s, which this one, or Xen, does not offer", missing);
 
+    if (core::domain.banner)
+        print_banner();
     libc::run(halvm_main);
 }
 

@@ -21,9 +21,13 @@ struct domain_info {
     bool has_xenstore;         ///< halvm_xenstore_ring is mapped
     xen::port console_port;
     xen::port xenstore_port;
-    char command_line[MAX_GUEST_CMDLINE + 1];  ///< ends in a zero
+    char command_line[MAX_GUEST_CMDLINE + 1];  ///< ends in a zero; without the words below
+    char token[64];            ///< `halvm.token=WORD`: marks the status line in dom0, and nothing else; may be empty
+    bool banner;               ///< `halvm.banner`: boot says what it found
     std::string_view identity;  ///< bytes that differ between domains and starts, for want of better entropy
 
+    /// Takes over the line that the toolstack gave, up to its zero or its end. Words that begin with `halvm.` are for
+    /// the core: the program does not see them.
     void set_command_line(std::string_view text) noexcept;
 };
 

@@ -9,16 +9,12 @@
 
 #include <halvm/program.hpp>
 
-#include <algorithm>
-#include <array>
 #include <atomic>
-#include <cstring>
 
 namespace halvm::core {
 namespace {
 
 constexpr std::uint64_t patience_ns = 1'000'000'000;
-std::array<char, 64> token;
 
 /// One XenStore request, polled: at the end of a program nothing may be waited for without a limit, and a client
 /// that the program was using may be in the middle of a message. What the store answers is not looked at.
@@ -59,27 +55,13 @@ void xenstore_write(std::string_view node, std::string_view value) noexcept {
 
 }  // namespace
 
-void take_token(char* command_line) noexcept {
-    // The C library's own search has a stack protector, whose canary is not there yet.
-    constexpr std::string_view name = "halvm.token=";
-    const std::string_view line = command_line;
-    const auto at = line.find(name);
-    if (at == line.npos || (at != 0 && line[at - 1] != ' '))
-        return;
-    const auto value = line.substr(at + name.size(), line.find(' ', at) - at - name.size());
-    std::copy_n(value.begin(), std::min(value.size(), token.size() - 1), token.begin());
-    auto rest = line.substr(at + name.size() + value.size());
-    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-    std::memmove(command_line + at, rest.data(), rest.size() + 1);
-}
-
 void publish_status(std::string_view status) noexcept {
     if (domain.has_xenstore)
         xenstore_write("data/halvm/status", status);
-    if (domain.is_dom0 && token[0] != '\0') {
+    if (domain.is_dom0 && domain.token[0] != '\0') {
         line_writer line;
         line.text("halvm[");
-        line.text(token.data());
+        line.text(domain.token);
         line.text("]: status ");
         line.text(status);
         line.text("\n");

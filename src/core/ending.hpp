@@ -13,7 +13,4 @@ namespace halvm::core {
 /// begins with the word of `halvm.token=` on the command line. Neither can be written by what the program prints.
 void publish_status(std::string_view status) noexcept;
 
-/// Takes `halvm.token=WORD` out of the domain's command line, before the program can see it.
-void take_token(char* command_line) noexcept;
-
 }  // namespace halvm::core
