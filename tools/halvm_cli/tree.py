@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.progress import say, step
+from lab.progress import detail, step
+
+# What ninja begins each step's line with.
+_PROGRESS = re.compile(r"\[(\d+)/(\d+)\] ")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -56,15 +60,30 @@ def build(preset: str, targets: list[str]) -> None:
 
 
 def _run(command: list[str], verb: str, preset: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode == 0:
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    said = []
+    try:
+        for line in process.stdout:
+            progress = _PROGRESS.match(line)
+            if progress:
+                detail(f"{progress.group(1)} of {progress.group(2)}")
+            else:
+                said.append(line)
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if code == 0:
         return
-    print(done.stdout, file=sys.stderr, end="")
+    text = "".join(said)
+    print("\n" + text, file=sys.stderr, end="")
     hint = f"the output above is cmake's; to repeat it: {' '.join(command)}"
-    if "Could not find a package configuration file" in done.stdout or "not found" in done.stdout:
+    if "Could not find a package configuration file" in text:
         hint += "\n  if a package is missing, `tools/halvm setup` installs it."
-    if "No space left" in done.stdout:
+    if "No space left" in text:
         hint += "\n  the disk is full."
-    if verb == "configure":
-        say(f"build/{preset} may be half-configured; `tools/halvm clean` removes it.")
     raise LabError(f"could not {verb} build/{preset}", hint)

@@ -18,6 +18,8 @@ CPUS = {
 # What Xen needs beside the domains' memory; less and it cannot relocate itself.
 XEN_MEMORY_MB = 128
 
+DOM0_MEMORY_MB = 256
+
 # One instruction is one virtual nanosecond, and nothing depends on the host's clock.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
 

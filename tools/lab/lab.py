@@ -34,7 +34,7 @@ _LINUX_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 class Settings:
     cpu: str = "default"
     guest_memory_mb: int = 2048  # for all guests together
-    dom0_memory_mb: int = 256
+    dom0_memory_mb: int = boot_lines.DOM0_MEMORY_MB
     lanes: int = 4
     boot_timeout: float = 120.0
     xen_extra: str = ""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _quiet = False
+_current = ""
 
 
 def be_quiet() -> None:
@@ -27,12 +28,20 @@ def say(text: str) -> None:
         print(f"halvm: {text}", file=sys.stderr, flush=True)
 
 
+def detail(text: str) -> None:
+    """How far the current step is; shown on a terminal only."""
+    if not _quiet and _current and _fancy():
+        print(f"\r\033[Khalvm: {_current} ... {text}", end="", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Announce a step; on a terminal, replace the announcement by its duration at the end."""
+    global _current
     if _quiet:
         yield
         return
+    _current = text
     begin = time.monotonic()
     fancy = _fancy()
     print(f"halvm: {text} ...", end="" if fancy else "\n", file=sys.stderr, flush=True)
@@ -41,6 +50,7 @@ def step(text: str) -> Iterator[None]:
         yield
         failed = False
     finally:
+        _current = ""
         if fancy:
             end = "failed" if failed else f"{time.monotonic() - begin:.1f} s"
             print(f"\r\033[Khalvm: {text}: {end}", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@
 // both ways, and says how and when it ended.
 //
 //   watch DOMID LOGFILE [STACKLIMIT]
+//   watch DOMID --cpu-time       only prints the CPU time it has used, in nanoseconds
 //
 // Out, one event a line:
 //   s TSC               unpaused at this time stamp
@@ -14,7 +15,7 @@
 //   g                   it is gone: something else destroyed it
 // In:
 //   i LENGTH            LENGTH bytes follow, to be typed at the guest's console
-//   q                   enough: exit
+//   q, or the end of the input: enough, exit
 //
 // Output is read from xenconsoled's log, which holds every byte from the first
 // instruction on; a terminal would have to be attached in time.
@@ -256,6 +257,13 @@ int main(int count, char **words)
     memory = xenforeignmemory_open(NULL, 0);
     if (xc == NULL || store == NULL || memory == NULL)
         fail("cannot reach Xen or XenStore");
+    if (strcmp(words[2], "--cpu-time") == 0) {
+        xc_dominfo_t info;
+        if (!domain_info(&info))
+            fail("no such domain");
+        send_line("%" PRIu64 "\n", info.cpu_time);
+        return 0;
+    }
     log_file = open(words[2], O_RDWR | O_CREAT, 0644);
     int changes = inotify_init1(IN_NONBLOCK);
     if (log_file < 0 || changes < 0 || inotify_add_watch(changes, words[2], IN_MODIFY) < 0)
