@@ -168,7 +168,7 @@ bool map_next() noexcept {
         return false;
     refill_tables();
     const bool directory_too = needs_page_directory(state.mapped);
-    if (state.tables_left < 1 + directory_too)
+    if (state.tables_left < 1u + directory_too)
         return false;
     void* const table = take_table();
     map_pages(state.mapped, table, directory_too ? take_table() : nullptr);
