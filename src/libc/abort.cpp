@@ -16,12 +16,12 @@ extern "C" {
     halvm::core::panic("abort() was called");
 }
 
-[[noreturn]] void __assert_fail(const char* expression, const char* file, unsigned line, const char* function) noexcept {
+[[noreturn]] void __assert_fail(const char* expression, const char* file, unsigned line,
+                                const char* function) noexcept {
     halvm::core::panic("%s:%u: %s: assertion failed: %s", file, line, function, expression);
 }
 
 [[noreturn]] void __stack_chk_fail() noexcept {
     halvm::core::panic("a function wrote past its stack frame: the canary is smashed");
 }
-
 }

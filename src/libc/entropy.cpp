@@ -27,9 +27,7 @@ ssize_t getrandom(void* into, std::size_t size, unsigned) {
     return static_cast<ssize_t>(size);
 }
 
-void arc4random_buf(void* into, std::size_t size) noexcept {
-    core::entropy_fill(into, size);
-}
+void arc4random_buf(void* into, std::size_t size) noexcept { core::entropy_fill(into, size); }
 
 std::uint32_t arc4random() noexcept {
     std::uint32_t value;
@@ -40,12 +38,13 @@ std::uint32_t arc4random() noexcept {
 std::uint32_t arc4random_uniform(std::uint32_t bound) noexcept {
     // The high half of the product is uniform once the low half is not one of the few that occur too often.
     // [Lemire, Fast Random Integer Generation in an Interval]
-    if (bound < 2) return 0;
+    if (bound < 2)
+        return 0;
     const std::uint32_t too_often = -bound % bound;
     std::uint64_t product;
-    do product = std::uint64_t{arc4random()} * bound;
+    do
+        product = std::uint64_t{arc4random()} * bound;
     while (static_cast<std::uint32_t>(product) < too_often);
     return static_cast<std::uint32_t>(product >> 32);
 }
-
 }

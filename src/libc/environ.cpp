@@ -18,7 +18,6 @@ char** __environ = nothing;
 extern char** ___environ [[gnu::alias("__environ")]];
 extern char** _environ [[gnu::alias("__environ")]];
 extern char** environ [[gnu::alias("__environ")]];
-
 }
 
 namespace {
@@ -26,10 +25,12 @@ namespace {
 void fill_environment() noexcept {
     const auto words = halvm::arguments();
     auto** const list = static_cast<char**>(halvm::core::heap_allocate((words.size() + 1) * sizeof(char*)));
-    if (list == nullptr) return;
+    if (list == nullptr)
+        return;
     char** next = list;
     for (const char* const word : words) {
-        if (halvm::libc::is_assignment(word)) *next++ = const_cast<char*>(word);
+        if (halvm::libc::is_assignment(word))
+            *next++ = const_cast<char*>(word);
     }
     *next = nullptr;
     __environ = list;

@@ -10,24 +10,23 @@
 namespace halvm::libc {
 namespace {
 
-bool blank(char c) noexcept {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-bool letter(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 }  // namespace
 
 long next_word(std::string_view& line, char* into) noexcept {
-    while (!line.empty() && blank(line.front())) line.remove_prefix(1);
-    if (line.empty()) return -1;
+    while (!line.empty() && blank(line.front()))
+        line.remove_prefix(1);
+    if (line.empty())
+        return -1;
     char* to = into;
     char quote = '\0';
     while (!line.empty()) {
         char c = line.front();
-        if (quote == '\0' && blank(c)) break;
+        if (quote == '\0' && blank(c))
+            break;
         line.remove_prefix(1);
         if (c == quote) {
             quote = '\0';
@@ -37,7 +36,8 @@ long next_word(std::string_view& line, char* into) noexcept {
             quote = c;
             continue;
         }
-        const bool escapes = quote == '\0' || (quote == '"' && !line.empty() && (line.front() == '"' || line.front() == '\\'));
+        const bool escapes =
+            quote == '\0' || (quote == '"' && !line.empty() && (line.front() == '"' || line.front() == '\\'));
         if (c == '\\' && escapes && !line.empty()) {
             c = line.front();
             line.remove_prefix(1);
@@ -48,10 +48,13 @@ long next_word(std::string_view& line, char* into) noexcept {
 }
 
 bool is_assignment(std::string_view word) noexcept {
-    if (word.empty() || !letter(word.front())) return false;
+    if (word.empty() || !letter(word.front()))
+        return false;
     for (const char c : word) {
-        if (c == '=') return true;
-        if (!letter(c) && !(c >= '0' && c <= '9')) return false;
+        if (c == '=')
+            return true;
+        if (!letter(c) && !(c >= '0' && c <= '9'))
+            return false;
     }
     return false;
 }
@@ -61,7 +64,8 @@ bool is_assignment(std::string_view word) noexcept {
 std::span<const char* const> halvm::arguments() noexcept {
     static std::span<const char* const> all;
     static bool made = false;
-    if (made) return all;
+    if (made)
+        return all;
     made = true;
 
     // A word takes two bytes of the line at least, so there are at most half as many, and the text with a '\0' after
@@ -69,7 +73,8 @@ std::span<const char* const> halvm::arguments() noexcept {
     std::string_view line = command_line();
     const std::size_t most = (line.size() + 1) / 2;
     void* const memory = core::heap_allocate(most * sizeof(char*) + line.size() + 1);
-    if (memory == nullptr) return all;
+    if (memory == nullptr)
+        return all;
     auto** const first = static_cast<const char**>(memory);
     char* text = reinterpret_cast<char*>(first + most);
     std::size_t count = 0;

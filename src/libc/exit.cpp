@@ -22,16 +22,14 @@ namespace halvm::libc {
 
 extern "C" {
 
-[[noreturn]] void _Exit(int status) noexcept {
-    halvm::core::power_off(status);
-}
+[[noreturn]] void _Exit(int status) noexcept { halvm::core::power_off(status); }
 
 [[noreturn]] void exit(int status) noexcept {
     halvm::libc::run_thread_destructors();
     __funcs_on_exit();
-    for (const destructor* next = __fini_array_end; next != __fini_array_start;) (*--next)();
+    for (const destructor* next = __fini_array_end; next != __fini_array_start;)
+        (*--next)();
     __stdio_exit();
     _Exit(status);
 }
-
 }

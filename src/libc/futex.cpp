@@ -22,15 +22,19 @@ long fail(int error) noexcept {
 
 long futex(const int* word, int operation, int value, const timespec* deadline) noexcept {
     const int command = operation & command_mask;
-    if (command == FUTEX_WAKE) return 0;
-    if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET) return fail(ENOSYS);
-    if (*word != value) return fail(EAGAIN);
-    if (deadline == nullptr) halvm::core::panic("an atomic wait would never end: there is no other thread to wake it");
+    if (command == FUTEX_WAKE)
+        return 0;
+    if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET)
+        return fail(ENOSYS);
+    if (*word != value)
+        return fail(EAGAIN);
+    if (deadline == nullptr)
+        halvm::core::panic("an atomic wait would never end: there is no other thread to wake it");
     // FUTEX_WAIT counts from now, FUTEX_WAIT_BITSET says when.
     const bool absolute = command == FUTEX_WAIT_BITSET;
     const bool wall = (operation & FUTEX_CLOCK_REALTIME) != 0;
-    const int error = clock_nanosleep(wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, absolute ? TIMER_ABSTIME : 0, deadline,
-                                      nullptr);
+    const int error =
+        clock_nanosleep(wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, absolute ? TIMER_ABSTIME : 0, deadline, nullptr);
     return fail(error != 0 ? error : ETIMEDOUT);
 }
 

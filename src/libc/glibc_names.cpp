@@ -8,5 +8,4 @@ extern "C" {
 
 // Lets libstdc++ count references without atomic instructions. It stays true with fibers: they never run at once.
 char __libc_single_threaded = 1;
-
 }

@@ -6,9 +6,7 @@
 extern "C" {
 
 // glibc's may leave the buffer unused and return a constant text.
-char* strerror_r(int error, char*, std::size_t) noexcept {
-    return std::strerror(error);
-}
+char* strerror_r(int error, char*, std::size_t) noexcept { return std::strerror(error); }
 
 int __xpg_strerror_r(int error, char* into, std::size_t size) noexcept {
     const char* const text = std::strerror(error);
@@ -31,10 +29,11 @@ char* after_last_slash(const char* path) noexcept {
 // POSIX's, of <libgen.h>: cuts slashes off the end.
 char* __xpg_basename(char* path) noexcept {
     static char nothing[] = ".";
-    if (path == nullptr || *path == '\0') return nothing;
+    if (path == nullptr || *path == '\0')
+        return nothing;
     std::size_t end = std::strlen(path);
-    while (end > 1 && path[end - 1] == '/') path[--end] = '\0';
+    while (end > 1 && path[end - 1] == '/')
+        path[--end] = '\0';
     return end == 1 ? path : after_last_slash(path);
 }
-
 }

@@ -6,13 +6,9 @@
 
 namespace {
 
-char* same(const char* message) noexcept {
-    return const_cast<char*>(message);
-}
+char* same(const char* message) noexcept { return const_cast<char*>(message); }
 
-char* plural(const char* one, const char* many, unsigned long count) noexcept {
-    return same(count == 1 ? one : many);
-}
+char* plural(const char* one, const char* many, unsigned long count) noexcept { return same(count == 1 ? one : many); }
 
 }  // namespace
 
@@ -25,21 +21,13 @@ char* plural(const char* one, const char* many, unsigned long count) noexcept {
 
 extern "C" {
 
-char* gettext(const char* message) noexcept {
-    return same(message);
-}
+char* gettext(const char* message) noexcept { return same(message); }
 
-char* dgettext(const char*, const char* message) noexcept {
-    return same(message);
-}
+char* dgettext(const char*, const char* message) noexcept { return same(message); }
 
-char* dcgettext(const char*, const char* message, int) noexcept {
-    return same(message);
-}
+char* dcgettext(const char*, const char* message, int) noexcept { return same(message); }
 
-char* ngettext(const char* one, const char* many, unsigned long count) noexcept {
-    return plural(one, many, count);
-}
+char* ngettext(const char* one, const char* many, unsigned long count) noexcept { return plural(one, many, count); }
 
 char* dngettext(const char*, const char* one, const char* many, unsigned long count) noexcept {
     return plural(one, many, count);
@@ -49,13 +37,10 @@ char* dcngettext(const char*, const char* one, const char* many, unsigned long c
     return plural(one, many, count);
 }
 
-char* textdomain(const char* domain) noexcept {
-    return same(domain == nullptr ? "messages" : domain);
-}
+char* textdomain(const char* domain) noexcept { return same(domain == nullptr ? "messages" : domain); }
 
 char* bindtextdomain(const char*, const char*) noexcept {
     errno = ENOENT;
     return nullptr;
 }
-
 }

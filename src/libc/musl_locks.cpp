@@ -6,5 +6,4 @@ extern "C" {
 
 void __lock(volatile int*) {}
 void __unlock(volatile int*) {}
-
 }

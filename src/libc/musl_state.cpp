@@ -40,5 +40,4 @@ char* __progname = program_name;
 char* __progname_full = program_name;
 extern char* program_invocation_short_name [[gnu::alias("__progname")]];
 extern char* program_invocation_name [[gnu::alias("__progname_full")]];
-
 }

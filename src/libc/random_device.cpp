@@ -12,13 +12,9 @@ void random_device::_M_init(const string& token) {
         throw runtime_error{"random_device: the token \"" + token + "\" names no source of this machine"};
 }
 
-void random_device::_M_init(const char* token, size_t size) {
-    _M_init(string{token, size});
-}
+void random_device::_M_init(const char* token, size_t size) { _M_init(string{token, size}); }
 
-void random_device::_M_init_pretr1(const string& token) {
-    _M_init(token);
-}
+void random_device::_M_init_pretr1(const string& token) { _M_init(token); }
 
 void random_device::_M_fini() {}
 
@@ -28,9 +24,7 @@ random_device::result_type random_device::_M_getval() {
     return value;
 }
 
-random_device::result_type random_device::_M_getval_pretr1() {
-    return _M_getval();
-}
+random_device::result_type random_device::_M_getval_pretr1() { return _M_getval(); }
 
 double random_device::_M_getentropy() const noexcept {
     return halvm::core::entropy_is_hardware() ? numeric_limits<result_type>::digits : 0;

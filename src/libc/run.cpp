@@ -25,7 +25,8 @@ namespace {
 [[gnu::used]] void* const replaces_libstdcxx[] = {&__cxxabiv1::__terminate_handler};
 
 void call_each(const constructor* first, const constructor* last) {
-    for (; first != last; ++first) (*first)();
+    for (; first != last; ++first)
+        (*first)();
 }
 
 }  // namespace

@@ -12,9 +12,7 @@ namespace {
 
 sighandler_t handlers[NSIG];
 
-bool exists(int number) noexcept {
-    return number > 0 && number < NSIG;
-}
+bool exists(int number) noexcept { return number > 0 && number < NSIG; }
 
 // What is ignored unless it is handled.
 bool harmless(int number) noexcept {
@@ -27,7 +25,8 @@ namespace halvm::libc {
 
 void call_abort_handler() {
     const sighandler_t handler = handlers[SIGABRT];
-    if (handler != SIG_DFL && handler != SIG_IGN) handler(SIGABRT);
+    if (handler != SIG_DFL && handler != SIG_IGN)
+        handler(SIGABRT);
 }
 
 }  // namespace halvm::libc
@@ -53,15 +52,14 @@ int raise(int number) noexcept {
         return -1;
     }
     const sighandler_t handler = handlers[number];
-    if (handler == SIG_IGN || (handler == SIG_DFL && harmless(number))) return 0;
-    if (handler == SIG_DFL) halvm::core::panic("raise: signal %d, %s", number, strsignal(number));
+    if (handler == SIG_IGN || (handler == SIG_DFL && harmless(number)))
+        return 0;
+    if (handler == SIG_DFL)
+        halvm::core::panic("raise: signal %d, %s", number, strsignal(number));
     handler(number);
     return 0;
 }
 
 // setjmp saves no signal mask because there is none.
-int __sigsetjmp_tail(void*, int result) {
-    return result;
-}
-
+int __sigsetjmp_tail(void*, int result) { return result; }
 }

@@ -21,7 +21,8 @@ public:
         constexpr std::string_view prefix = "typeinfo for ";
         const auto found = halvm::core::find_symbol(reinterpret_cast<std::uintptr_t>(&type), {text_, sizeof text_ - 1});
         std::string_view name = found ? found->name : type.name();
-        if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+        if (name.starts_with(prefix))
+            name.remove_prefix(prefix.size());
         const std::size_t size = std::min(name.size(), sizeof text_ - 1);
         std::copy_n(name.data(), size, text_);
         text_[size] = '\0';
@@ -35,7 +36,8 @@ private:
 
 [[noreturn]] void report_and_panic() {
     const std::type_info* const type = abi::__cxa_current_exception_type();
-    if (type == nullptr) halvm::core::panic("std::terminate() was called, without an exception");
+    if (type == nullptr)
+        halvm::core::panic("std::terminate() was called, without an exception");
     const type_name name{*type};
     try {
         throw;

@@ -10,7 +10,7 @@
 extern "C" {
 extern const unsigned char __tdata_begin[];
 extern const unsigned char __tdata_end[];
-extern const unsigned char __tls_size[];   // the symbol's address is the number
+extern const unsigned char __tls_size[];  // the symbol's address is the number
 extern const unsigned char __tls_align[];
 }
 
@@ -35,9 +35,7 @@ std::size_t block_alignment() noexcept {
 
 }  // namespace
 
-std::size_t thread_block_size() noexcept {
-    return block_alignment() - 1 + number(__tls_size) + sizeof(block_end);
-}
+std::size_t thread_block_size() noexcept { return block_alignment() - 1 + number(__tls_size) + sizeof(block_end); }
 
 void* thread_block_init(void* memory, std::uint64_t canary, int tid) noexcept {
     const std::size_t alignment = block_alignment();

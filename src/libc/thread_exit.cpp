@@ -31,7 +31,8 @@ void run_thread_destructors() {
 
 extern "C" int __cxa_thread_atexit_impl(void (*destroy)(void*), void* object, void*) {
     void* const memory = std::malloc(sizeof(entry));
-    if (memory == nullptr) return -1;
+    if (memory == nullptr)
+        return -1;
     newest = new (memory) entry{destroy, object, newest};
     return 0;
 }

@@ -12,9 +12,7 @@ using halvm::libc::check_room;
 
 extern "C" {
 
-[[noreturn]] void __chk_fail() noexcept {
-    halvm::core::panic("a checked call would write past its buffer");
-}
+[[noreturn]] void __chk_fail() noexcept { halvm::core::panic("a checked call would write past its buffer"); }
 
 char* __fgets_chk(char* into, std::size_t room, int size, std::FILE* stream) {
     check_room(static_cast<std::size_t>(size), room, "fgets");
@@ -28,13 +26,13 @@ char* __fgets_unlocked_chk(char* into, std::size_t room, int size, std::FILE* st
 
 std::size_t __fread_chk(void* into, std::size_t room, std::size_t size, std::size_t count, std::FILE* stream) {
     std::size_t bytes;
-    if (__builtin_mul_overflow(size, count, &bytes)) bytes = SIZE_MAX;
+    if (__builtin_mul_overflow(size, count, &bytes))
+        bytes = SIZE_MAX;
     check_room(bytes, room, "fread");
     return std::fread(into, size, count, stream);
 }
 
-std::size_t __fread_unlocked_chk(void* into, std::size_t room, std::size_t size, std::size_t count,
-                                 std::FILE* stream) {
+std::size_t __fread_unlocked_chk(void* into, std::size_t room, std::size_t size, std::size_t count, std::FILE* stream) {
     return __fread_chk(into, room, size, count, stream);
 }
 
@@ -55,8 +53,5 @@ long __fdelt_chk(long descriptor) {
 }
 
 // glibc's also refuses to jump down the stack, which is how programs that switch stacks by longjmp() jump.
-[[noreturn]] void __longjmp_chk(std::jmp_buf environment, int value) {
-    std::longjmp(environment, value);
-}
-
+[[noreturn]] void __longjmp_chk(std::jmp_buf environment, int value) { std::longjmp(environment, value); }
 }

@@ -10,7 +10,8 @@
 namespace halvm::libc {
 
 inline void check_room(std::size_t needed, std::size_t room, const char* call) noexcept {
-    if (needed > room) core::panic("%s would write %zu bytes where there is room for %zu", call, needed, room);
+    if (needed > room)
+        core::panic("%s would write %zu bytes where there is room for %zu", call, needed, room);
 }
 
 }  // namespace halvm::libc

@@ -13,9 +13,7 @@ int __vfprintf_chk(std::FILE* stream, int, const char* format, std::va_list argu
     return std::vfprintf(stream, format, arguments);
 }
 
-int __vprintf_chk(int, const char* format, std::va_list arguments) {
-    return std::vprintf(format, arguments);
-}
+int __vprintf_chk(int, const char* format, std::va_list arguments) { return std::vprintf(format, arguments); }
 
 int __vsnprintf_chk(char* to, std::size_t size, int, std::size_t room, const char* format,
                     std::va_list arguments) noexcept {
@@ -27,7 +25,8 @@ int __vsprintf_chk(char* to, int, std::size_t room, const char* format, std::va_
     // Nothing may be written past the room, so a bounded call finds out how much there would be.
     constexpr std::size_t most = 0x7fffffff;
     const int length = std::vsnprintf(to, room < most ? room : most, format, arguments);
-    if (length >= 0) check_room(static_cast<std::size_t>(length) + 1, room, "sprintf");
+    if (length >= 0)
+        check_room(static_cast<std::size_t>(length) + 1, room, "sprintf");
     return length;
 }
 
@@ -74,5 +73,4 @@ int __asprintf_chk(char** result, int, const char* format, ...) noexcept {
     va_end(arguments);
     return length;
 }
-
 }

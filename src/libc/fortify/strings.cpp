@@ -61,5 +61,4 @@ char* __strncat_chk(char* to, const char* from, std::size_t most, std::size_t ro
     check_room(strnlen(to, room) + strnlen(from, most) + 1, room, "strncat");
     return std::strncat(to, from, most);
 }
-
 }

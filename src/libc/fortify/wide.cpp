@@ -83,8 +83,8 @@ std::size_t __mbsrtowcs_chk(wchar_t* to, const char** from, std::size_t size, st
     return std::mbsrtowcs(to, from, size, state);
 }
 
-std::size_t __mbsnrtowcs_chk(wchar_t* to, const char** from, std::size_t bytes, std::size_t size,
-                             std::mbstate_t* state, std::size_t room) noexcept {
+std::size_t __mbsnrtowcs_chk(wchar_t* to, const char** from, std::size_t bytes, std::size_t size, std::mbstate_t* state,
+                             std::size_t room) noexcept {
     check(to == nullptr ? 0 : size, room, "mbsnrtowcs");
     return mbsnrtowcs(to, from, bytes, size, state);
 }
@@ -93,5 +93,4 @@ std::size_t __wcrtomb_chk(char* to, wchar_t character, std::mbstate_t* state, st
     halvm::libc::check_room(to == nullptr ? 0 : MB_CUR_MAX, room, "wcrtomb");
     return std::wcrtomb(to, character, state);
 }
-
 }

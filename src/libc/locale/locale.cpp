@@ -27,7 +27,8 @@ locale_t c_locale() noexcept {
         object.__ctype_b = *__ctype_b_loc();
         object.__ctype_tolower = *__ctype_tolower_loc();
         object.__ctype_toupper = *__ctype_toupper_loc();
-        for (const char*& name : object.__names) name = "C";
+        for (const char*& name : object.__names)
+            name = "C";
     }
     return &object;
 }
@@ -37,14 +38,13 @@ locale_t c_locale() noexcept {
 extern "C" {
 
 locale_t newlocale(int, const char* name, locale_t) noexcept {
-    if (name != nullptr && names_c_locale(name)) return c_locale();
+    if (name != nullptr && names_c_locale(name))
+        return c_locale();
     errno = ENOENT;
     return nullptr;
 }
 
-locale_t duplocale(locale_t) noexcept {
-    return c_locale();
-}
+locale_t duplocale(locale_t) noexcept { return c_locale(); }
 
 void freelocale(locale_t) noexcept {}
 
@@ -60,9 +60,7 @@ locale_t uselocale(locale_t next) noexcept {
                                                              : static_cast<locale_t>(const_cast<void*>(before));
 }
 
-int __loc_is_allocated(locale_t) {
-    return 0;
-}
+int __loc_is_allocated(locale_t) { return 0; }
 
 // The names under which libstdc++ calls them.
 [[gnu::alias("newlocale")]] locale_t __newlocale(int, const char*, locale_t) noexcept;
@@ -75,5 +73,4 @@ char* setlocale(int category, const char* name) noexcept {
     const bool known = category >= LC_CTYPE && category <= LC_IDENTIFICATION;
     return known && (name == nullptr || names_c_locale(name)) ? c_name : nullptr;
 }
-
 }

@@ -24,29 +24,25 @@ int fail(int error) noexcept {
     return -1;
 }
 
-bool reads(int descriptor) noexcept {
-    return descriptor == STDIN_FILENO;
-}
+bool reads(int descriptor) noexcept { return descriptor == STDIN_FILENO; }
 
-bool writes(int descriptor) noexcept {
-    return descriptor == STDOUT_FILENO || descriptor == STDERR_FILENO;
-}
+bool writes(int descriptor) noexcept { return descriptor == STDOUT_FILENO || descriptor == STDERR_FILENO; }
 
-bool exists(int descriptor) noexcept {
-    return reads(descriptor) || writes(descriptor);
-}
+bool exists(int descriptor) noexcept { return reads(descriptor) || writes(descriptor); }
 
 }  // namespace
 
 extern "C" {
 
 ssize_t read(int descriptor, void* into, std::size_t size) {
-    if (!reads(descriptor)) return fail(EBADF);
+    if (!reads(descriptor))
+        return fail(EBADF);
     return static_cast<ssize_t>(halvm::libc::read_console_line({static_cast<unsigned char*>(into), size}));
 }
 
 ssize_t write(int descriptor, const void* from, std::size_t size) {
-    if (!writes(descriptor)) return fail(EBADF);
+    if (!writes(descriptor))
+        return fail(EBADF);
     core::console_write(static_cast<const char*>(from), size);
     return static_cast<ssize_t>(size);
 }
@@ -55,31 +51,30 @@ ssize_t writev(int descriptor, const iovec* parts, int count) {
     ssize_t total = 0;
     for (int i = 0; i != count; ++i) {
         const ssize_t written = write(descriptor, parts[i].iov_base, parts[i].iov_len);
-        if (written < 0) return -1;
+        if (written < 0)
+            return -1;
         total += written;
     }
     return total;
 }
 
-off_t lseek(int descriptor, off_t, int) noexcept {
-    return fail(exists(descriptor) ? ESPIPE : EBADF);
-}
+off_t lseek(int descriptor, off_t, int) noexcept { return fail(exists(descriptor) ? ESPIPE : EBADF); }
 
 [[gnu::alias("lseek")]] off_t lseek64(int, off_t, int) noexcept;
 [[gnu::alias("lseek")]] off_t __lseek(int, off_t, int) noexcept;
 
-int close(int descriptor) {
-    return exists(descriptor) ? 0 : fail(EBADF);
-}
+int close(int descriptor) { return exists(descriptor) ? 0 : fail(EBADF); }
 
 int isatty(int descriptor) noexcept {
-    if (exists(descriptor)) return 1;
+    if (exists(descriptor))
+        return 1;
     errno = EBADF;
     return 0;
 }
 
 int fstat(int descriptor, struct stat* status) noexcept {
-    if (!exists(descriptor)) return fail(EBADF);
+    if (!exists(descriptor))
+        return fail(EBADF);
     *status = {};
     status->st_mode = S_IFCHR | S_IRUSR | S_IWUSR;
     return 0;
@@ -88,9 +83,7 @@ int fstat(int descriptor, struct stat* status) noexcept {
 [[gnu::alias("fstat")]] int fstat64(int, struct stat64*) noexcept;
 
 // Asked for FIONREAD, how many characters can be read without waiting: nobody knows before a line is complete.
-int ioctl(int descriptor, unsigned long, ...) noexcept {
-    return fail(exists(descriptor) ? ENOTTY : EBADF);
-}
+int ioctl(int descriptor, unsigned long, ...) noexcept { return fail(exists(descriptor) ? ENOTTY : EBADF); }
 
 // Output never waits for long; whether there is a line of input nobody knows before it is read.
 int poll(pollfd* list, nfds_t count, int) {
@@ -98,9 +91,9 @@ int poll(pollfd* list, nfds_t count, int) {
     for (nfds_t i = 0; i != count; ++i) {
         const bool valid = exists(list[i].fd);
         list[i].revents = static_cast<short>(!valid ? POLLNVAL : writes(list[i].fd) ? list[i].events & POLLOUT : 0);
-        if (list[i].revents != 0) ++ready;
+        if (list[i].revents != 0)
+            ++ready;
     }
     return ready;
 }
-
 }

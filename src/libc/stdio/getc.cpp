@@ -17,8 +17,5 @@ int getc(file* stream) {
 [[gnu::alias("getc")]] int fgetc(file* stream);
 [[gnu::alias("getc")]] int _IO_getc(file* stream);
 
-int getchar() {
-    return getc(&__stdin_FILE);
-}
-
+int getchar() { return getc(&__stdin_FILE); }
 }

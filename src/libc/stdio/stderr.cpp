@@ -26,5 +26,4 @@ file __stderr_FILE = {
 };
 file* stderr = &__stderr_FILE;
 file* volatile __stderr_used = &__stderr_FILE;
-
 }

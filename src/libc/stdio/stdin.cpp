@@ -21,7 +21,8 @@ std::size_t read_console(file* stream, unsigned char* into, std::size_t size) no
         out->write(out, nullptr, 0);
     }
     const std::size_t got = read_console_line({stream->buffer, stream->buffer_size});
-    if (got == 0) stream->flags |= musl::file_at_end;
+    if (got == 0)
+        stream->flags |= musl::file_at_end;
     const std::size_t taken = std::min(got, size);
     std::memcpy(into, stream->buffer, taken);
     stream->read_position = stream->buffer + taken;
@@ -51,5 +52,4 @@ file __stdin_FILE = {
 };
 file* stdin = &__stdin_FILE;
 file* volatile __stdin_used = &__stdin_FILE;
-
 }

@@ -26,5 +26,4 @@ file __stdout_FILE = {
 };
 file* stdout = &__stdout_FILE;
 file* volatile __stdout_used = &__stdout_FILE;
-
 }

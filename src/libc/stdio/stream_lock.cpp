@@ -7,14 +7,13 @@ extern "C" {
 
 int __lockfile(halvm::libc::musl::file* stream) {
     const int tid = halvm::libc::musl::self()->tid;
-    if (stream->lock == tid) return 0;
-    if (stream->lock != 0) halvm::core::panic("flockfile: the stream is held by another thread for ever");
+    if (stream->lock == tid)
+        return 0;
+    if (stream->lock != 0)
+        halvm::core::panic("flockfile: the stream is held by another thread for ever");
     stream->lock = tid;
     return 1;
 }
 
-void __unlockfile(halvm::libc::musl::file* stream) {
-    stream->lock = 0;
-}
-
+void __unlockfile(halvm::libc::musl::file* stream) { stream->lock = 0; }
 }

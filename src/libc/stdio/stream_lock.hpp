@@ -17,7 +17,8 @@ public:
     explicit stream_guard(musl::file* stream) noexcept
         : stream_{stream}, taken_{stream->lock >= 0 && __lockfile(stream) != 0} {}
     ~stream_guard() {
-        if (taken_) __unlockfile(stream_);
+        if (taken_)
+            __unlockfile(stream_);
     }
     stream_guard(const stream_guard&) = delete;
     stream_guard& operator=(const stream_guard&) = delete;

@@ -18,23 +18,19 @@ extern "C" {
 
 int pthread_cond_init(pthread_cond_t* condition, const pthread_condattr_t* attributes) noexcept {
     *condition = {};
-    if (attributes == nullptr) return 0;
+    if (attributes == nullptr)
+        return 0;
     // musl's pthread_condattr_setclock() keeps the clock in the low bits.
-    if ((attributes->__align & 0x7fffffff) == CLOCK_MONOTONIC) condition->__data.__wrefs = monotonic_flag;
+    if ((attributes->__align & 0x7fffffff) == CLOCK_MONOTONIC)
+        condition->__data.__wrefs = monotonic_flag;
     return 0;
 }
 
-int pthread_cond_destroy(pthread_cond_t*) noexcept {
-    return 0;
-}
+int pthread_cond_destroy(pthread_cond_t*) noexcept { return 0; }
 
-int pthread_cond_signal(pthread_cond_t*) noexcept {
-    return 0;
-}
+int pthread_cond_signal(pthread_cond_t*) noexcept { return 0; }
 
-int pthread_cond_broadcast(pthread_cond_t*) noexcept {
-    return 0;
-}
+int pthread_cond_broadcast(pthread_cond_t*) noexcept { return 0; }
 
 int pthread_cond_wait(pthread_cond_t*, pthread_mutex_t*) {
     halvm::libc::wait_for_ever("pthread_cond_wait", "there is no other thread to signal the condition");
@@ -51,5 +47,4 @@ int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, co
     const bool monotonic = (condition->__data.__wrefs & monotonic_flag) != 0;
     return pthread_cond_clockwait(condition, mutex, monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME, deadline);
 }
-
 }

@@ -28,7 +28,8 @@ extern "C" {
 // The destructor is what pthread_exit() would run: the main thread leaves by exit(), which runs none.
 int pthread_key_create(pthread_key_t* created, void (*)(void*)) noexcept {
     for (unsigned number = 0; number != most_keys; ++number) {
-        if (keys[number].used) continue;
+        if (keys[number].used)
+            continue;
         keys[number] = {true, keys[number].generation + 1};
         *created = number;
         return 0;
@@ -41,20 +42,22 @@ int pthread_key_create(pthread_key_t* created, void (*)(void*)) noexcept {
 [[gnu::alias("pthread_key_create")]] int __pthread_key_create(pthread_key_t*, void (*)(void*)) noexcept;
 
 int pthread_key_delete(pthread_key_t number) noexcept {
-    if (number >= most_keys || !keys[number].used) return EINVAL;
+    if (number >= most_keys || !keys[number].used)
+        return EINVAL;
     keys[number].used = false;
     return 0;
 }
 
 int pthread_setspecific(pthread_key_t number, const void* pointer) noexcept {
-    if (number >= most_keys || !keys[number].used) return EINVAL;
+    if (number >= most_keys || !keys[number].used)
+        return EINVAL;
     values[number] = {pointer, keys[number].generation};
     return 0;
 }
 
 void* pthread_getspecific(pthread_key_t number) noexcept {
-    if (number >= most_keys || values[number].generation != keys[number].generation) return nullptr;
+    if (number >= most_keys || values[number].generation != keys[number].generation)
+        return nullptr;
     return const_cast<void*>(values[number].pointer);
 }
-
 }

@@ -11,17 +11,11 @@ namespace {
 
 using halvm::libc::own_tid;
 
-int kind(const pthread_mutex_t* mutex) noexcept {
-    return mutex->__data.__kind & 3;
-}
+int kind(const pthread_mutex_t* mutex) noexcept { return mutex->__data.__kind & 3; }
 
-bool held(const pthread_mutex_t* mutex) noexcept {
-    return mutex->__data.__lock != 0;
-}
+bool held(const pthread_mutex_t* mutex) noexcept { return mutex->__data.__lock != 0; }
 
-bool own(const pthread_mutex_t* mutex) noexcept {
-    return held(mutex) && mutex->__data.__owner == own_tid();
-}
+bool own(const pthread_mutex_t* mutex) noexcept { return held(mutex) && mutex->__data.__owner == own_tid(); }
 
 /// Takes a free mutex, or a recursive one again.
 bool take(pthread_mutex_t* mutex) noexcept {
@@ -30,7 +24,8 @@ bool take(pthread_mutex_t* mutex) noexcept {
         mutex->__data.__owner = own_tid();
         return true;
     }
-    if (kind(mutex) != PTHREAD_MUTEX_RECURSIVE || !own(mutex)) return false;
+    if (kind(mutex) != PTHREAD_MUTEX_RECURSIVE || !own(mutex))
+        return false;
     ++mutex->__data.__count;
     return true;
 }
@@ -41,27 +36,29 @@ extern "C" {
 
 int pthread_mutex_init(pthread_mutex_t* mutex, const pthread_mutexattr_t* attributes) noexcept {
     *mutex = {};
-    if (attributes != nullptr) mutex->__data.__kind = attributes->__align & 3;
+    if (attributes != nullptr)
+        mutex->__data.__kind = attributes->__align & 3;
     return 0;
 }
 
-int pthread_mutex_destroy(pthread_mutex_t* mutex) noexcept {
-    return held(mutex) ? EBUSY : 0;
-}
+int pthread_mutex_destroy(pthread_mutex_t* mutex) noexcept { return held(mutex) ? EBUSY : 0; }
 
-int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
-    return take(mutex) ? 0 : EBUSY;
-}
+int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept { return take(mutex) ? 0 : EBUSY; }
 
 int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
-    if (take(mutex)) return 0;
-    if (own(mutex) && kind(mutex) == PTHREAD_MUTEX_ERRORCHECK) return EDEADLK;
-    halvm::libc::wait_for_ever("pthread_mutex_lock", own(mutex) ? "the caller holds the mutex" : "nobody unlocks the mutex");
+    if (take(mutex))
+        return 0;
+    if (own(mutex) && kind(mutex) == PTHREAD_MUTEX_ERRORCHECK)
+        return EDEADLK;
+    halvm::libc::wait_for_ever("pthread_mutex_lock",
+                               own(mutex) ? "the caller holds the mutex" : "nobody unlocks the mutex");
 }
 
 int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* deadline) noexcept {
-    if (take(mutex)) return 0;
-    if (own(mutex) && kind(mutex) == PTHREAD_MUTEX_ERRORCHECK) return EDEADLK;
+    if (take(mutex))
+        return 0;
+    if (own(mutex) && kind(mutex) == PTHREAD_MUTEX_ERRORCHECK)
+        return EDEADLK;
     return halvm::libc::sleep_until(clock, *deadline);
 }
 
@@ -70,7 +67,8 @@ int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* deadline) no
 }
 
 int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
-    if (kind(mutex) != PTHREAD_MUTEX_NORMAL && !own(mutex)) return EPERM;
+    if (kind(mutex) != PTHREAD_MUTEX_NORMAL && !own(mutex))
+        return EPERM;
     if (mutex->__data.__count != 0) {
         --mutex->__data.__count;
     } else {
@@ -79,5 +77,4 @@ int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
     }
     return 0;
 }
-
 }

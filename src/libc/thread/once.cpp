@@ -13,12 +13,15 @@ enum : int { untouched = 0, running = 1, done = 2 };
 extern "C" {
 
 int pthread_once(pthread_once_t* flag, void (*callee)()) {
-    if (*flag == done) return 0;
-    if (*flag == running) halvm::libc::wait_for_ever("pthread_once", "the call that it waits for is the caller's own");
+    if (*flag == done)
+        return 0;
+    if (*flag == running)
+        halvm::libc::wait_for_ever("pthread_once", "the call that it waits for is the caller's own");
     struct reset_on_exception {
         pthread_once_t* flag;
         ~reset_on_exception() {
-            if (*flag == running) *flag = untouched;
+            if (*flag == running)
+                *flag = untouched;
         }
     } const guard{flag};
     *flag = running;
@@ -28,5 +31,4 @@ int pthread_once(pthread_once_t* flag, void (*callee)()) {
 }
 
 [[gnu::alias("pthread_once")]] int __pthread_once(pthread_once_t*, void (*)());
-
 }

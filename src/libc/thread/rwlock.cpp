@@ -11,9 +11,7 @@ namespace {
 
 constexpr const char* nobody = "the lock is held and nobody unlocks it";
 
-bool written(const pthread_rwlock_t* lock) noexcept {
-    return lock->__data.__cur_writer != 0;
-}
+bool written(const pthread_rwlock_t* lock) noexcept { return lock->__data.__cur_writer != 0; }
 
 bool written_by_caller(const pthread_rwlock_t* lock) noexcept {
     return lock->__data.__cur_writer == halvm::libc::own_tid();
@@ -33,36 +31,44 @@ int pthread_rwlock_destroy(pthread_rwlock_t* lock) noexcept {
 }
 
 int pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept {
-    if (written(lock)) return EBUSY;
+    if (written(lock))
+        return EBUSY;
     ++lock->__data.__readers;
     return 0;
 }
 
 int pthread_rwlock_trywrlock(pthread_rwlock_t* lock) noexcept {
-    if (written(lock) || lock->__data.__readers != 0) return EBUSY;
+    if (written(lock) || lock->__data.__readers != 0)
+        return EBUSY;
     lock->__data.__cur_writer = halvm::libc::own_tid();
     return 0;
 }
 
 int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept {
-    if (pthread_rwlock_tryrdlock(lock) == 0) return 0;
-    if (written_by_caller(lock)) return EDEADLK;
+    if (pthread_rwlock_tryrdlock(lock) == 0)
+        return 0;
+    if (written_by_caller(lock))
+        return EDEADLK;
     halvm::libc::wait_for_ever("pthread_rwlock_rdlock", nobody);
 }
 
 int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
-    if (pthread_rwlock_trywrlock(lock) == 0) return 0;
-    if (written_by_caller(lock)) return EDEADLK;
+    if (pthread_rwlock_trywrlock(lock) == 0)
+        return 0;
+    if (written_by_caller(lock))
+        return EDEADLK;
     halvm::libc::wait_for_ever("pthread_rwlock_wrlock", nobody);
 }
 
 int pthread_rwlock_clockrdlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* deadline) noexcept {
-    if (pthread_rwlock_tryrdlock(lock) == 0) return 0;
+    if (pthread_rwlock_tryrdlock(lock) == 0)
+        return 0;
     return written_by_caller(lock) ? EDEADLK : halvm::libc::sleep_until(clock, *deadline);
 }
 
 int pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* deadline) noexcept {
-    if (pthread_rwlock_trywrlock(lock) == 0) return 0;
+    if (pthread_rwlock_trywrlock(lock) == 0)
+        return 0;
     return written_by_caller(lock) ? EDEADLK : halvm::libc::sleep_until(clock, *deadline);
 }
 
@@ -84,5 +90,4 @@ int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {
     }
     return 0;
 }
-
 }

@@ -8,9 +8,7 @@
 
 namespace halvm::libc {
 
-inline int own_tid() noexcept {
-    return musl::self()->tid;
-}
+inline int own_tid() noexcept { return musl::self()->tid; }
 
 [[noreturn]] inline void wait_for_ever(const char* call, const char* why) noexcept {
     core::panic("%s would wait for ever: %s", call, why);

@@ -10,9 +10,7 @@
 
 namespace {
 
-unsigned& value_of(sem_t* semaphore) noexcept {
-    return *reinterpret_cast<unsigned*>(semaphore);
-}
+unsigned& value_of(sem_t* semaphore) noexcept { return *reinterpret_cast<unsigned*>(semaphore); }
 
 int fail(int error) noexcept {
     errno = error;
@@ -21,7 +19,8 @@ int fail(int error) noexcept {
 
 bool take(sem_t* semaphore) noexcept {
     unsigned& value = value_of(semaphore);
-    if (value == 0) return false;
+    if (value == 0)
+        return false;
     --value;
     return true;
 }
@@ -31,15 +30,14 @@ bool take(sem_t* semaphore) noexcept {
 extern "C" {
 
 int sem_init(sem_t* semaphore, int, unsigned value) noexcept {
-    if (value > SEM_VALUE_MAX) return fail(EINVAL);
+    if (value > SEM_VALUE_MAX)
+        return fail(EINVAL);
     *semaphore = {};
     value_of(semaphore) = value;
     return 0;
 }
 
-int sem_destroy(sem_t*) noexcept {
-    return 0;
-}
+int sem_destroy(sem_t*) noexcept { return 0; }
 
 int sem_getvalue(sem_t* semaphore, int* value) noexcept {
     *value = static_cast<int>(value_of(semaphore));
@@ -47,17 +45,17 @@ int sem_getvalue(sem_t* semaphore, int* value) noexcept {
 }
 
 int sem_post(sem_t* semaphore) noexcept {
-    if (value_of(semaphore) == SEM_VALUE_MAX) return fail(EOVERFLOW);
+    if (value_of(semaphore) == SEM_VALUE_MAX)
+        return fail(EOVERFLOW);
     ++value_of(semaphore);
     return 0;
 }
 
-int sem_trywait(sem_t* semaphore) noexcept {
-    return take(semaphore) ? 0 : fail(EAGAIN);
-}
+int sem_trywait(sem_t* semaphore) noexcept { return take(semaphore) ? 0 : fail(EAGAIN); }
 
 int sem_wait(sem_t* semaphore) {
-    if (!take(semaphore)) halvm::libc::wait_for_ever("sem_wait", "there is no other thread to post the semaphore");
+    if (!take(semaphore))
+        halvm::libc::wait_for_ever("sem_wait", "there is no other thread to post the semaphore");
     return 0;
 }
 
@@ -68,5 +66,4 @@ int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* deadline) {
 int sem_timedwait(sem_t* semaphore, const timespec* deadline) {
     return sem_clockwait(semaphore, CLOCK_REALTIME, deadline);
 }
-
 }

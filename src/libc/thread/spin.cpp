@@ -9,14 +9,15 @@
 extern "C" {
 
 int pthread_spin_trylock(pthread_spinlock_t* lock) noexcept {
-    if (*lock != 0) return EBUSY;
+    if (*lock != 0)
+        return EBUSY;
     *lock = 1;
     return 0;
 }
 
 int pthread_spin_lock(pthread_spinlock_t* lock) noexcept {
-    if (pthread_spin_trylock(lock) != 0) halvm::libc::wait_for_ever("pthread_spin_lock", "nobody unlocks the lock");
+    if (pthread_spin_trylock(lock) != 0)
+        halvm::libc::wait_for_ever("pthread_spin_lock", "nobody unlocks the lock");
     return 0;
 }
-
 }

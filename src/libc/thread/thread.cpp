@@ -8,20 +8,11 @@
 
 extern "C" {
 
-int pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept {
-    return EAGAIN;
-}
+int pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept { return EAGAIN; }
 
-int pthread_join(pthread_t thread, void**) {
-    return thread == pthread_self() ? EDEADLK : ESRCH;
-}
+int pthread_join(pthread_t thread, void**) { return thread == pthread_self() ? EDEADLK : ESRCH; }
 
-int pthread_detach(pthread_t thread) noexcept {
-    return thread == pthread_self() ? 0 : ESRCH;
-}
+int pthread_detach(pthread_t thread) noexcept { return thread == pthread_self() ? 0 : ESRCH; }
 
-int sched_yield() noexcept {
-    return 0;
-}
-
+int sched_yield() noexcept { return 0; }
 }

@@ -29,7 +29,8 @@ int clock_getres(clockid_t clock, timespec* resolution) noexcept {
         errno = EINVAL;
         return -1;
     }
-    if (resolution != nullptr) *resolution = {.tv_sec = 0, .tv_nsec = 1};
+    if (resolution != nullptr)
+        *resolution = {.tv_sec = 0, .tv_nsec = 1};
     return 0;
 }
 
@@ -41,12 +42,12 @@ int gettimeofday(timeval* now, void*) noexcept {
 
 std::time_t time(std::time_t* also) noexcept {
     const std::time_t now = halvm::libc::to_timespec(core::wall_ns()).tv_sec;
-    if (also != nullptr) *also = now;
+    if (also != nullptr)
+        *also = now;
     return now;
 }
 
 std::clock_t clock() noexcept {
     return static_cast<std::clock_t>(core::monotonic_ns() / (1'000'000'000 / CLOCKS_PER_SEC));
 }
-
 }

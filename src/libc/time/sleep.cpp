@@ -12,7 +12,8 @@ namespace core = halvm::core;
 
 void sleep_for_ns(std::uint64_t nanoseconds) noexcept {
     std::uint64_t deadline;
-    if (__builtin_add_overflow(core::monotonic_ns(), nanoseconds, &deadline)) deadline = UINT64_MAX;
+    if (__builtin_add_overflow(core::monotonic_ns(), nanoseconds, &deadline))
+        deadline = UINT64_MAX;
     core::sleep_until_ns(deadline);
 }
 
@@ -23,9 +24,11 @@ extern "C" {
 int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec*) {
     const auto nanoseconds = halvm::libc::to_nanoseconds(*time);
     const auto now = halvm::libc::clock_ns(clock);
-    if (!nanoseconds || !now) return EINVAL;
+    if (!nanoseconds || !now)
+        return EINVAL;
     if ((flags & TIMER_ABSTIME) == 0) {
-        if (time->tv_sec < 0) return EINVAL;
+        if (time->tv_sec < 0)
+            return EINVAL;
         sleep_for_ns(*nanoseconds);
         return 0;
     }
@@ -40,7 +43,8 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec*)
 
 int nanosleep(const timespec* time, timespec* rest) {
     const int error = clock_nanosleep(CLOCK_MONOTONIC, 0, time, rest);
-    if (error == 0) return 0;
+    if (error == 0)
+        return 0;
     errno = error;
     return -1;
 }
@@ -54,5 +58,4 @@ int usleep(useconds_t microseconds) {
     sleep_for_ns(microseconds * std::uint64_t{1000});
     return 0;
 }
-
 }

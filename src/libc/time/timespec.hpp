@@ -20,29 +20,29 @@ constexpr timespec to_timespec(std::uint64_t nanoseconds) noexcept {
 
 /// Nothing for a time that cannot be. What lies before 0 is 0, what is too far to be counted (584 years) the farthest.
 constexpr std::optional<std::uint64_t> to_nanoseconds(const timespec& time) noexcept {
-    if (time.tv_nsec < 0 || time.tv_nsec >= static_cast<long>(nanoseconds_per_second)) return std::nullopt;
-    if (time.tv_sec < 0) return 0;
+    if (time.tv_nsec < 0 || time.tv_nsec >= static_cast<long>(nanoseconds_per_second))
+        return std::nullopt;
+    if (time.tv_sec < 0)
+        return 0;
     constexpr auto farthest = std::numeric_limits<std::uint64_t>::max();
     const auto seconds = static_cast<std::uint64_t>(time.tv_sec);
-    if (seconds >= farthest / nanoseconds_per_second) return farthest;
+    if (seconds >= farthest / nanoseconds_per_second)
+        return farthest;
     return seconds * nanoseconds_per_second + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 /// What `clock` shows; nothing when there is no such clock.
 inline std::optional<std::uint64_t> clock_ns(clockid_t clock) noexcept {
     switch (clock) {
-        case CLOCK_REALTIME:
-        case CLOCK_REALTIME_COARSE:
-            return core::wall_ns();
-        case CLOCK_MONOTONIC:
-        case CLOCK_MONOTONIC_RAW:
-        case CLOCK_MONOTONIC_COARSE:
-        case CLOCK_BOOTTIME:
-        case CLOCK_PROCESS_CPUTIME_ID:
-        case CLOCK_THREAD_CPUTIME_ID:
-            return core::monotonic_ns();
-        default:
-            return std::nullopt;
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE: return core::wall_ns();
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID: return core::monotonic_ns();
+    default: return std::nullopt;
     }
 }
 

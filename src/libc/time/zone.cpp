@@ -20,7 +20,8 @@ void tzset() noexcept {}
 void __secs_to_zone(long long, int, int* is_summer, long* offset, long* other_offset, const char** name) {
     *is_summer = 0;
     *offset = 0;
-    if (other_offset != nullptr) *other_offset = 0;
+    if (other_offset != nullptr)
+        *other_offset = 0;
     *name = __utc;
 }
 
@@ -28,5 +29,4 @@ const char* __tm_to_tzname(const std::tm* time) {
     // Only what this library filled in is known to have a name.
     return time->tm_zone == __utc ? __utc : "";
 }
-
 }

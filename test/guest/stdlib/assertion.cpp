@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // feature: a failed `assert`
-// outcome: a panic with the expression, file and line
+// status: panics
+// detail: with the expression, file and line
 #undef NDEBUG
 #include <cassert>
 

@@ -36,7 +36,8 @@ double parsed(std::string_view text) {
 
 int halvm_main() {
     HALVM_CHECK(shortest(0.1) == "0.1" && shortest(1e300) == "1e+300" && shortest(5e-324) == "5e-324");
-    HALVM_CHECK(shortest(-255) == "-255" && shortest(std::numeric_limits<unsigned long long>::max()) == "18446744073709551615");
+    HALVM_CHECK(shortest(-255) == "-255" &&
+                shortest(std::numeric_limits<unsigned long long>::max()) == "18446744073709551615");
     HALVM_CHECK(parsed("0.1") == 0.1 && parsed("1e-5") == 1e-5 && parsed("inf") == HUGE_VAL);
     int number = 0;
     HALVM_CHECK(std::from_chars("99999999999", "99999999999" + 11, number).ec == std::errc::result_out_of_range);
@@ -56,7 +57,8 @@ int halvm_main() {
     HALVM_CHECK(std::strtod("nothing", &end) == 0 && std::string_view{end} == "nothing");
     HALVM_CHECK(std::isnan(std::strtod("nan", nullptr)) && std::strtold("1e4000", nullptr) > 1e300L);
     errno = 0;
-    HALVM_CHECK(std::strtol("-9999999999999999999", nullptr, 10) == std::numeric_limits<long>::min() && errno == ERANGE);
+    HALVM_CHECK(std::strtol("-9999999999999999999", nullptr, 10) == std::numeric_limits<long>::min() &&
+                errno == ERANGE);
     HALVM_CHECK(std::stoi("7f", nullptr, 16) == 0x7f && std::to_string(2.5) == "2.500000");
     HALVM_CHECK(report::throws<std::invalid_argument>([] { std::ignore = std::stod("x"); }));
 

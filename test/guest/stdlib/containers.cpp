@@ -4,8 +4,8 @@
 
 #include <bitset>
 #include <deque>
-#include <functional>
 #include <forward_list>
+#include <functional>
 #include <iterator>
 #include <list>
 #include <map>
@@ -24,11 +24,13 @@
 int halvm_main() {
     std::map<std::string, int> words;
     std::istringstream text{"the cat and the dog and the bird"};
-    for (std::string word; text >> word;) ++words[word];
+    for (std::string word; text >> word;)
+        ++words[word];
     HALVM_CHECK(words.size() == 5 && words["the"] == 3 && words.begin()->first == "and");
 
     std::unordered_map<int, std::string> table;
-    for (int i = 0; i != 5000; ++i) table.emplace(i, std::to_string(i));
+    for (int i = 0; i != 5000; ++i)
+        table.emplace(i, std::to_string(i));
     HALVM_CHECK(table.size() == 5000 && table.at(4321) == "4321" && table.erase(7) == 1 && !table.contains(7));
     HALVM_CHECK(report::throws<std::out_of_range>([&] { table.at(7); }));
 

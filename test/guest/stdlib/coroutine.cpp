@@ -29,12 +29,14 @@ public:
     explicit generator(std::coroutine_handle<promise_type> handle) : handle_{handle} {}
     generator(generator&& other) noexcept : handle_{std::exchange(other.handle_, nullptr)} {}
     ~generator() {
-        if (handle_) handle_.destroy();
+        if (handle_)
+            handle_.destroy();
     }
 
     bool next() {
         handle_.resume();
-        if (handle_.promise().failure) std::rethrow_exception(handle_.promise().failure);
+        if (handle_.promise().failure)
+            std::rethrow_exception(handle_.promise().failure);
         return !handle_.done();
     }
     [[nodiscard]] int value() const { return handle_.promise().value; }

@@ -7,8 +7,8 @@
 #include <sstream>
 
 int halvm_main() {
-    std::cout << "cout: " << 42 << ' ' << 2.5 << ' ' << std::boolalpha << true << ' ' << std::hex << std::showbase << 255
-              << std::dec << std::endl;
+    std::cout << "cout: " << 42 << ' ' << 2.5 << ' ' << std::boolalpha << true << ' ' << std::hex << std::showbase
+              << 255 << std::dec << std::endl;
     std::cerr << "cerr: unbuffered\n";
     std::clog << "clog: buffered\n" << std::flush;
     std::wcout << L"wcout: wide\n";

@@ -19,13 +19,9 @@ std::jmp_buf back;
 volatile int jumps = 0;
 volatile std::sig_atomic_t handled = 0;
 
-[[noreturn, gnu::noinline]] void jump() {
-    std::longjmp(back, jumps + 1);
-}
+[[noreturn, gnu::noinline]] void jump() { std::longjmp(back, jumps + 1); }
 
-int divide(int by) {
-    return std::div(7, by).rem;
-}
+int divide(int by) { return std::div(7, by).rem; }
 
 }  // namespace
 
@@ -40,7 +36,8 @@ int halvm_main() {
     char text[32] = "one,two";
     char* rest = nullptr;
     HALVM_CHECK(std::string_view{strtok_r(text, ",", &rest)} == "one" && std::string_view{rest} == "two");
-    HALVM_CHECK(std::strstr("haystack", "st") != nullptr && std::memcmp("abc", "abd", 3) < 0 && strcasecmp("Xen", "xEN") == 0);
+    HALVM_CHECK(std::strstr("haystack", "st") != nullptr && std::memcmp("abc", "abd", 3) < 0 &&
+                strcasecmp("Xen", "xEN") == 0);
     HALVM_CHECK(std::string{std::strerror(ENOENT)} == "No such file or directory");
     char buffer[64];
     HALVM_CHECK(std::string{strerror_r(EACCES, buffer, sizeof buffer)} == "Permission denied");

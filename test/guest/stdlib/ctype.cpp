@@ -9,7 +9,8 @@
 #include <sstream>
 
 int halvm_main() {
-    HALVM_CHECK(std::isalpha('x') && !std::isalpha('1') && std::isxdigit('f') && std::ispunct('!') && !std::isalpha(0xe4));
+    HALVM_CHECK(std::isalpha('x') && !std::isalpha('1') && std::isxdigit('f') && std::ispunct('!') &&
+                !std::isalpha(0xe4));
     HALVM_CHECK(std::toupper('q') == 'Q' && std::tolower('Q') == 'q' && std::isspace('\v'));
     HALVM_CHECK(std::iswalpha(L'x') && std::towupper(L'q') == L'Q' && std::iswdigit(L'7'));
 

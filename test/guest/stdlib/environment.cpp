@@ -22,9 +22,11 @@ const bool seen_by_constructors = variable("NAME") == "a value";
 // Run with: plain NAME='a value' EMPTY= '' QUOTE="say \"x\"" 1=2 back\ slash
 int halvm_main() {
     const std::vector<std::string_view> words(halvm::arguments().begin(), halvm::arguments().end());
-    const std::vector<std::string_view> expected{"plain", "NAME=a value", "EMPTY=", "", "QUOTE=say \"x\"", "1=2", "back slash"};
+    const std::vector<std::string_view> expected{"plain",           "NAME=a value", "EMPTY=",    "",
+                                                 "QUOTE=say \"x\"", "1=2",          "back slash"};
     HALVM_CHECK(words == expected);
-    for (const std::string_view word : words) std::printf("[%s]\n", word.data());
+    for (const std::string_view word : words)
+        std::printf("[%s]\n", word.data());
     HALVM_CHECK(seen_by_constructors);
     HALVM_CHECK(variable("NAME") == "a value" && variable("EMPTY").empty() && variable("QUOTE") == "say \"x\"");
     HALVM_CHECK(variable("plain") == "(none)" && variable("1") == "(none)" && variable("HOME") == "(none)");

@@ -17,7 +17,8 @@ struct witness {
 
 [[gnu::noinline]] void descend(int frames) {
     const witness here;
-    if (frames == 0) throw std::out_of_range{"the bottom"};
+    if (frames == 0)
+        throw std::out_of_range{"the bottom"};
     descend(frames - 1);
 }
 
@@ -87,7 +88,8 @@ int halvm_main() {
     HALVM_CHECK(nested() == "outer: inner");
     HALVM_CHECK(rethrown() == 42);
     HALVM_CHECK(caught_by_virtual_base());
-    HALVM_CHECK(report::throws<std::length_error>([] { std::vector<int>{}.reserve(std::vector<int>{}.max_size() + 1); }));
+    HALVM_CHECK(
+        report::throws<std::length_error>([] { std::vector<int>{}.reserve(std::vector<int>{}.max_size() + 1); }));
 
     std::exception_ptr kept;
     try {
@@ -101,8 +103,7 @@ int halvm_main() {
     try {
         const counts_uncaught counter;
         throw 1;
-    } catch (int) {
-    }
+    } catch (int) {}
     HALVM_CHECK(uncaught_while_unwinding == 1);
     HALVM_CHECK(std::uncaught_exceptions() == 0);
 

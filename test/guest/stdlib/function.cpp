@@ -24,9 +24,7 @@ struct square : shape {
     [[nodiscard]] int corners() const override { return 4; }
 };
 
-int twice(int value) {
-    return 2 * value;
-}
+int twice(int value) { return 2 * value; }
 
 }  // namespace
 
@@ -56,7 +54,10 @@ int halvm_main() {
 
     const std::unique_ptr<shape> object = std::make_unique<square>();
     HALVM_CHECK(typeid(*object) == typeid(square) && dynamic_cast<square*>(object.get()) != nullptr);
-    HALVM_CHECK(report::throws<std::bad_cast>([] { shape plain; std::ignore = dynamic_cast<square&>(plain); }));
+    HALVM_CHECK(report::throws<std::bad_cast>([] {
+        shape plain;
+        std::ignore = dynamic_cast<square&>(plain);
+    }));
     std::unordered_map<std::type_index, int> types{{typeid(int), 1}, {typeid(shape), 2}};
     HALVM_CHECK(types.at(typeid(shape)) == 2);
 

@@ -24,10 +24,11 @@ private:
 
 // Made first and destroyed last but for the journal: it has the verdict.
 struct judge {
-    judge() { journal() = "("; }
+    judge() { journal() += "("; }
     ~judge() {
         HALVM_CHECK(journal() == "(ABtL)tfgLBA");
-        if (report::verdict("lifetime") != 0) std::_Exit(1);
+        if (report::verdict("lifetime") != 0)
+            std::_Exit(1);
     }
 } const last_word;
 
@@ -35,13 +36,9 @@ const entry first{"A"};
 const entry second{"B"};
 
 int made_early = 0;
-[[gnu::constructor(200)]] void early() {
-    made_early = 1;
-}
+[[gnu::constructor(200)]] void early() { made_early = 1; }
 
-void with_local_static() {
-    static const entry local{"L"};
-}
+void with_local_static() { static const entry local{"L"}; }
 
 thread_local const entry of_thread{"t"};
 thread_local int counter = 5;

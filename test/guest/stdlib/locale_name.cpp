@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // feature: a locale other than "C" and "POSIX"
-// outcome: `std::runtime_error` from `std::locale`; `std::setlocale` returns null
+// status: throws
+// detail: `std::runtime_error` from `std::locale`; `std::setlocale` returns null
 #include "report.hpp"
 
 #include <clocale>

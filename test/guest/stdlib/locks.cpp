@@ -56,7 +56,8 @@ int halvm_main() {
     std::once_flag once;
     HALVM_CHECK(report::throws<int>([&] { std::call_once(once, [] { throw 1; }); }));
     int calls = 0;
-    for (int i = 0; i != 3; ++i) std::call_once(once, [&] { ++calls; });
+    for (int i = 0; i != 3; ++i)
+        std::call_once(once, [&] { ++calls; });
     HALVM_CHECK(calls == 1);
 
     std::atomic<int> word{1};

@@ -14,9 +14,7 @@
 
 namespace {
 
-bool aligned(const void* memory, std::uintptr_t to) {
-    return reinterpret_cast<std::uintptr_t>(memory) % to == 0;
-}
+bool aligned(const void* memory, std::uintptr_t to) { return reinterpret_cast<std::uintptr_t>(memory) % to == 0; }
 
 struct alignas(4096) page {
     unsigned char bytes[4096];
@@ -33,7 +31,8 @@ void churn() {
         const std::size_t i = (random >> 8) % blocks;
         const std::size_t wanted = (random >> 16) % (step % 50 == 0 ? 60'000 : 600) + 1;
         const auto mark = static_cast<unsigned char>(i);
-        if (block[i] != nullptr) HALVM_CHECK(block[i][0] == mark && block[i][size[i] - 1] == mark);
+        if (block[i] != nullptr)
+            HALVM_CHECK(block[i][0] == mark && block[i][size[i] - 1] == mark);
         if (random % 3 == 0) {
             std::free(block[i]);
             block[i] = nullptr;
@@ -45,7 +44,8 @@ void churn() {
         block[i] = moved;
         size[i] = wanted;
     }
-    for (unsigned char* each : block) std::free(each);
+    for (unsigned char* each : block)
+        std::free(each);
 }
 
 }  // namespace
@@ -79,7 +79,8 @@ int halvm_main() {
 
     auto* zeroes = static_cast<unsigned char*>(std::calloc(100, 100));
     bool all_zero = zeroes != nullptr;
-    for (int i = 0; i != 10'000; ++i) all_zero = all_zero && zeroes[i] == 0;
+    for (int i = 0; i != 10'000; ++i)
+        all_zero = all_zero && zeroes[i] == 0;
     HALVM_CHECK(all_zero && malloc_usable_size(zeroes) >= 10'000);
     std::free(zeroes);
     void* const empty = std::malloc(0);
@@ -95,7 +96,8 @@ int halvm_main() {
     for (int round = 0; round != 2; ++round) {
         std::vector<std::unique_ptr<char[]>> hoard;
         HALVM_CHECK(report::throws<std::bad_alloc>([&] {
-            for (;;) hoard.emplace_back(new char[256 * 1024])[0] = 1;
+            for (;;)
+                hoard.emplace_back(new char[256 * 1024])[0] = 1;
         }));
         HALVM_CHECK(hoard.size() > 16);
     }

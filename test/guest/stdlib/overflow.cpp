@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // feature: a buffer overflow that `_FORTIFY_SOURCE` sees in a library built with it
-// outcome: a panic that names the call
+// status: panics
+// detail: naming the call
 #include <cstddef>
 
 extern "C" char* __strcpy_chk(char* to, const char* from, std::size_t room) noexcept;

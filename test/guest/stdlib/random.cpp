@@ -27,7 +27,8 @@ int halvm_main() {
     std::mt19937_64 generator{std::random_device{}()};
     double sum = 0;
     std::normal_distribution<> normal{10, 2};
-    for (int i = 0; i != 10'000; ++i) sum += normal(generator);
+    for (int i = 0; i != 10'000; ++i)
+        sum += normal(generator);
     HALVM_CHECK(sum > 99'000 && sum < 101'000);
 
     unsigned char bytes[64] = {};

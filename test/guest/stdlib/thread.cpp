@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // feature: starting a `std::thread`
-// outcome: `std::system_error`, `resource_unavailable_try_again`; `std::async` calls when its result is asked for
+// status: throws
+// detail: `std::system_error`, `resource_unavailable_try_again`; `std::async` calls when its result is asked for
 #include "report.hpp"
 
 #include <future>
@@ -16,7 +17,8 @@ int halvm_main() {
         HALVM_CHECK(error.code() == std::errc::resource_unavailable_try_again);
     }
     HALVM_CHECK(report::throws<std::system_error>([] { std::jthread never{[] {}}; }));
-    HALVM_CHECK(report::throws<std::system_error>([] { std::ignore = std::async(std::launch::async, [] { return 1; }); }));
+    HALVM_CHECK(
+        report::throws<std::system_error>([] { std::ignore = std::async(std::launch::async, [] { return 1; }); }));
     HALVM_CHECK(std::async([] { return 7; }).get() == 7);
     HALVM_CHECK(std::thread::hardware_concurrency() == 1);
     HALVM_CHECK(std::this_thread::get_id() != std::thread::id{});

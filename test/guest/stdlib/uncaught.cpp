@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // feature: an exception that nobody catches
-// outcome: a panic that names its type and `what()`, with a backtrace from the `throw`
+// status: panics
+// detail: naming its type and `what()`, with a backtrace from the `throw`
 #include <stdexcept>
 
 namespace {
 
-[[gnu::noinline]] void fail() {
-    throw std::domain_error{"no way out"};
-}
+[[gnu::noinline]] void fail() { throw std::domain_error{"no way out"}; }
 
 }  // namespace
 

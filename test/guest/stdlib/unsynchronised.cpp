@@ -12,7 +12,8 @@ int halvm_main() {
     std::string word;
     std::cin >> number >> word;
     HALVM_CHECK(number == 23 && word == "skidoo");
-    for (int i = 0; i != 3; ++i) std::cout << "line " << i << '\n';
+    for (int i = 0; i != 3; ++i)
+        std::cout << "line " << i << '\n';
     std::cout.flush();
     HALVM_CHECK(std::cin.good() && std::cout.good());
     return report::verdict("unsynchronised");

@@ -16,7 +16,8 @@ int halvm_main() {
     text += std::to_wstring(42);
     HALVM_CHECK(text == L"wide42" && std::wcslen(text.c_str()) == 6);
     wchar_t formatted[40];
-    HALVM_CHECK(std::swprintf(formatted, 40, L"%ls %d %.2f", L"x", 7, 1.5) == 8 && std::wcscmp(formatted, L"x 7 1.50") == 0);
+    HALVM_CHECK(std::swprintf(formatted, 40, L"%ls %d %.2f", L"x", 7, 1.5) == 8 &&
+                std::wcscmp(formatted, L"x 7 1.50") == 0);
     HALVM_CHECK(std::wcstol(L"0x20 rest", nullptr, 16) == 32 && std::wcstod(L"2.5", nullptr) == 2.5);
 
     std::wostringstream out;

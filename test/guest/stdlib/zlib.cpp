@@ -8,7 +8,8 @@
 
 int halvm_main() {
     std::string text;
-    for (unsigned i = 0; i != 20'000; ++i) text += "line " + std::to_string(i * i % 977) + '\n';
+    for (unsigned i = 0; i != 20'000; ++i)
+        text += "line " + std::to_string(i * i % 977) + '\n';
 
     std::string packed(compressBound(text.size()), '\0');
     uLongf packed_size = packed.size();
