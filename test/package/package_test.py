@@ -126,14 +126,36 @@ class Package(Builder):
 
     def test_halvm_config_serves_other_build_systems(self) -> None:
         kernel = self.folder() / "main"
-        run("g++", *self.config("--cflags"), PROJECT / "main.cpp", *self.config("--libs"), "-o", kernel)
+        run("g++", PROJECT / "main.cpp", *self.config("--cflags", "--libs"), "-o", kernel)
         self.check_kernel(kernel)
+
+    def test_halvm_config_and_the_wrapper_make_processes_too(self) -> None:
+        folder = self.folder()
+        self.wrapper("--machine=linux", PROJECT / "main.cpp", "-o", folder / "process")
+        self.check_process(folder / "process")
+        run("g++", PROJECT / "main.cpp", *self.config("--machine=linux", "--cflags", "--libs"), "-o", folder / "other")
+        self.check_process(folder / "other")
+
+
+    def test_what_is_no_kernel_is_not_taken_for_one(self) -> None:
+        folder = self.folder()
+        self.wrapper(PROJECT / "main.cpp", "-o", folder / "kernel")
+        kernel = (folder / "kernel").read_bytes()
+        writable_text = bytearray(kernel)
+        first_segment = int.from_bytes(kernel[32:40], "little")
+        writable_text[first_segment + 4] = 7
+        for spoilt, reason in ((kernel.replace(b"Xen\0", b"Nex\0"), "note"), (bytes(writable_text), "writable"),
+                               (b"#!/bin/sh\n", "ELF"), (Path(sys.executable).read_bytes(), "type|linker")):
+            (folder / "spoilt").write_bytes(spoilt)
+            self.assertRegex(why_not_a_kernel(folder / "spoilt") or "", reason)
 
 
 class MovedPackage(Package):
     """The same once the whole prefix has been moved, to a path with a blank in it."""
 
     prefix = WORK / "moved prefix"
+    test_halvm_config_serves_other_build_systems = None  # what it prints is words, which cannot hold a blank
+    test_halvm_config_and_the_wrapper_make_processes_too = None
 
     @classmethod
     def setUpClass(cls) -> None:
