@@ -15,7 +15,10 @@ def main() -> None:
     programs = tree.build_directory("xen") / "bench" / "programs"
     subjects = [measure.Subject(f"hello, {memory} MiB", hello, memory_mb=memory, seconds=0.5) for memory in MEMORY]
     subjects += [measure.Subject(name, programs / name) for name in PROGRAMS]
-    for subject, counted in zip(subjects, measure.count(subjects)):
+    # Work that Xen does once a second falls into some starts: of two, the cheaper one counts.
+    results = measure.count(subjects * 2)
+    for subject, first, second in zip(subjects, results, results[len(subjects):]):
+        counted = min(first, second, key=lambda result: result.first_line_ns)
         if counted.errors or not counted.first_line_ns:
             raise SystemExit(f"{subject.name}: {'; '.join(counted.errors) or 'no output'}")
         figure = [f"{subject.name}: CPU time to the first line", counted.first_line_ns, "ns"]
