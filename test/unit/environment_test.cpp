@@ -36,7 +36,10 @@ words words_of(std::string_view line) {
 }
 
 TEST_CASE("command line: words end at blanks, quotes hold them together") {
-    const std::pair<std::string_view, words> table[]{
+    const struct {
+        std::string_view line;
+        words expected;
+    } table[]{
         {"", {}},
         {" \t\n\r ", {}},
         {"one", {"one"}},
@@ -57,9 +60,9 @@ TEST_CASE("command line: words end at blanks, quotes hold them together") {
         {"ends in \\", {"ends", "in", "\\"}},
         {"umlaut=\xc3\xa4 \xff", {"umlaut=\xc3\xa4", "\xff"}},
     };
-    for (const auto& [line, expected] : table) {
-        CAPTURE(line);
-        CHECK(words_of(line) == expected);
+    for (const auto& row : table) {
+        CAPTURE(row.line);
+        CHECK(words_of(row.line) == row.expected);
     }
 }
 

@@ -158,7 +158,7 @@ TEST_CASE("heap: blocks are aligned, apart, whole, and keep what is written whil
 
 TEST_CASE("heap: what was freed is used again") {
     for (int round = 0; round < 1000; ++round)
-        for (const std::size_t size : {16, 100, 2720, 2721, 50'000, 3'000'000})
+        for (const std::size_t size : {16U, 100U, 2'720U, 2'721U, 50'000U, 3'000'000U})
             heap_free(heap_allocate(size));
     CHECK(arena.held <= 24 * slab_pages + table_pages);
 }
@@ -249,7 +249,7 @@ TEST_CASE("heap: a second free panics and says so") {
 
 TEST_CASE("heap: an address that was never handed out panics") {
     for (const std::size_t size : {std::size_t{48}, std::size_t{2720}, std::size_t{100'000}})
-        for (const std::size_t offset : {1, 8, 16, 32}) {
+        for (const std::size_t offset : {1U, 8U, 16U, 32U}) {
             CAPTURE(size);
             CAPTURE(offset);
             const auto end = in_child([size, offset] {

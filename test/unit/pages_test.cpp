@@ -166,17 +166,15 @@ using test::in_child;
 
 TEST_CASE("pages: runs are aligned, apart and in the domain, and none is lost, in domains of every size") {
     constexpr std::uint64_t mib = 256;
-    for (const auto& [pages, image_end] : {std::pair{4 * mib, 320UL},
-                                           {4 * mib, 900UL},
-                                           {5 * mib + 7, 400UL},
-                                           {16 * mib, 300UL},
-                                           {16 * mib + 511, 2000UL},
-                                           {64 * mib, 320UL},
-                                           {1024 * mib, 320UL},
-                                           {1100 * mib + 1, 320UL}}) {
-        CAPTURE(pages);
-        CAPTURE(image_end);
-        const auto end = in_child([pages = pages, image_end = image_end] { return churn(pages, image_end, 20'000); });
+    const struct {
+        std::uint64_t pages;
+        std::uint64_t image_end;
+    } domains[]{{4 * mib, 320},         {4 * mib, 900},  {5 * mib + 7, 400}, {16 * mib, 300},
+                {16 * mib + 511, 2000}, {64 * mib, 320}, {1024 * mib, 320},  {1100 * mib + 1, 320}};
+    for (const auto& domain : domains) {
+        CAPTURE(domain.pages);
+        CAPTURE(domain.image_end);
+        const auto end = in_child([&] { return churn(domain.pages, domain.image_end, 20'000); });
         CHECK(end.errors == "");
         CHECK(end.exit_status == 0);
     }
