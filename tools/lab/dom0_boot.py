@@ -9,6 +9,7 @@ takes it out before the program can see it, so output cannot forge a status.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import secrets
@@ -51,27 +52,36 @@ class _Output:
 
     def __init__(self, token: str, on_output: Callable[[str], None] | None) -> None:
         self._status = re.compile(rf"^halvm\[{token}\]: status (-?\d+|panic)\n", re.M)
+        self._status_begins = f"halvm[{token}]"
         self._on_output = on_output
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._raw = ""
         self._shown = 0
         self.started = False
         self.console = ""
 
     def add(self, data: bytes) -> None:
-        self._raw += data.decode("utf-8", errors="replace").replace("\r", "")
+        self._raw += self._decoder.decode(data).replace("\r", "")
         start = _GUEST_STARTS.search(self._raw)
         if start is None:
             return
         self.started = True
         guest = self._raw[start.end() :]
-        # A line of Xen's, or the status line, may have arrived in part only: hold the tail back.
-        tail = guest[guest.rfind("\n") + 1 :]
-        if "(" in tail or tail.startswith("halvm"):
-            guest = guest[: len(guest) - len(tail)]
+        guest = guest[: len(guest) - self._held_back(guest)]
         self.console = self._status.sub("", _XEN_LINE.sub("", guest))
         if self._on_output and len(self.console) > self._shown:
             self._on_output(self.console[self._shown :])
             self._shown = len(self.console)
+
+    def _held_back(self, text: str) -> int:
+        """How much of the end may be the beginning of what is not the program's output."""
+        tail = text[text.rfind("\n") + 1 :]
+        if tail and (self._status_begins.startswith(tail) or tail.startswith(self._status_begins)):
+            return len(tail)
+        at = tail.find("(XEN)")
+        if at >= 0:
+            return len(tail) - at
+        return next((n for n in range(5, 0, -1) if tail.endswith("(XEN) "[:n])), 0)
 
     def finish(self) -> None:
         """Nothing more will come: give out the tail that add() held back."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import shlex
 import time
@@ -66,6 +67,7 @@ class Domain:
         self._console_begin = len(lab.console)
         self._begin = time.monotonic()
         self._watching = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.result = DomainRun()
         self.over = False
 
@@ -124,7 +126,7 @@ class Domain:
                 if data is None:
                     self._lane.unread_line(line)
                     break
-                output += data.decode(errors="replace").replace("\r", "")
+                output += self._decoder.decode(data).replace("\r", "")
             elif word == "k":
                 data = self._lane.take(int(numbers[1]))
                 if data is None:

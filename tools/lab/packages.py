@@ -103,14 +103,17 @@ def _run(command: list[str], what: str, cwd: Path | None = None) -> str:
 
 def _last_lines(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("W:")]
-    return "\n".join("    " + line for line in lines[-6:])
+    return "\n".join("    " + line for line in lines[-3:])
 
 
 def _advice(stderr: str) -> str:
+    if "No space left" in stderr:
+        return "the disk is full: free some space, or set XDG_CACHE_HOME to a place that has it."
     if re.search(r"resolve|connect|Network is unreachable|timed out|Failed to fetch", stderr, re.I):
-        return "check the network (or the proxy in /etc/apt/apt.conf.d), then run the same command again."
-    if re.search(r"No space left", stderr):
-        return "free some disk space, or set XDG_CACHE_HOME to a place that has it."
+        return (
+            "check the network (or the proxy in /etc/apt/apt.conf.d); if that is well, "
+            "`sudo apt-get update`. Then run the same command again."
+        )
     return "run `sudo apt-get update`, then the same command again; Debian 12 has all of these packages."
 
 
