@@ -8,7 +8,7 @@ import re
 from . import calls
 from .blame import Blame
 from .elf import (PF_W, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_DYNAMIC,
-                  SHT_REL, SHT_RELA, STT_IFUNC, Elf, Section)
+                  SHN_UNDEF, SHT_REL, SHT_RELA, STT_IFUNC, Elf, Section)
 
 ENTRY = "halvm_pv_entry"
 _PAGE = 0x1000
@@ -35,11 +35,14 @@ def weak_undefined(blame: Blame) -> list[str]:
 
 
 def kernel_calls(image: Elf, blame: Blame, folder: str) -> list[str]:
-    return blame.kernel_calls(calls.find_kernel_calls(image, folder))
+    stubs = image.section(calls.STUBS)
+    missing = [] if stubs and stubs.size else [f"no hypercall stubs in the image: {_REBUILD}"]
+    return missing + blame.kernel_calls(calls.find_kernel_calls(image, folder))
 
 
 def entry(image: Elf) -> list[str]:
-    begins = next((symbol.value for symbol in image.symbols if symbol.name == ENTRY), None)
+    begins = next((symbol.value for symbol in image.symbols
+                   if symbol.name == ENTRY and symbol.section != SHN_UNDEF), None)
     if begins is None:
         return [f"{ENTRY}: the entry point is missing: {_REBUILD}"]
     if image.entry != begins or not any(_is_code(section) and section.holds(begins) for section in image.sections):
@@ -61,12 +64,13 @@ def notes(image: Elf) -> list[str]:
 
 def protection(image: Elf, blame: Blame) -> list[str]:
     """W^X: of segments, of sections, and no page that two segments share."""
-    messages = []
+    both = SHF_WRITE | SHF_EXECINSTR
+    guilty = set(blame.sections_with(both))
     for section in image.sections:
-        if section.flags & SHF_ALLOC and section.flags & SHF_WRITE and section.flags & SHF_EXECINSTR:
-            for piece in blame.culprits(section.name, SHF_WRITE | SHF_EXECINSTR) or [section.name]:
-                messages.append(f"{piece}: writable and executable: no memory of a kernel may be both; "
-                                "put code in .text.NAME and data in .data.NAME")
+        if section.flags & SHF_ALLOC and section.flags & both == both:
+            guilty.update(blame.odd_sections(section.name, both) if not guilty else [])
+    messages = [f"{place}: writable and executable: no memory of a kernel may be both; "
+                "put code in .text.NAME and data in .data.NAME" for place in sorted(guilty)]
     loaded = sorted((segment for segment in image.segments if segment.kind == PT_LOAD and segment.memory_size),
                     key=lambda segment: segment.address)
     for segment in loaded:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from .advice import instead_of
@@ -57,17 +57,19 @@ class Blame:
         return own + [_lines(f"{_public(symbol)}: {_NO_SYSTEM}", self._chains(symbol, paths),
                              instead_of(_public(symbol))) for symbol, paths in sorted(asked.items())]
 
-    def culprits(self, output: str, flags: int) -> list[str]:
-        """The input sections that gave an output section all these flags at once, or else those with the odd one."""
-        rows: list[tuple[int, str]] = []
-        for piece in self._map.pieces:
-            for elf in self._objects.open_all(piece.file) if piece.output == output and piece.file else ():
-                section = elf.section(piece.name)
-                if section:
-                    rows.append((section.flags & flags, f"{_short(piece.file)}: section {piece.name}"))
-        both = [text for found, text in rows if found == flags]
-        usual = max((found for found, _ in rows), key=[found for found, _ in rows].count, default=0)
-        return sorted(set(both or [text for found, text in rows if found != usual]))
+    def sections_with(self, flags: int) -> list[str]:
+        """The input sections that have all these flags and are in the image."""
+        return [f"{_short(file)}: section {section.name}" for file, kept in self.graph.kept.items() if file
+                for elf in self._objects.open_all(file) for section in elf.sections
+                if section.flags & flags == flags and section.name in kept]
+
+    def odd_sections(self, output: str, flags: int) -> list[str]:
+        """Those input sections of an output section of which these flags are not what its others have."""
+        rows = [(section.flags & flags, f"{_short(piece.file)}: section {piece.name}")
+                for piece in self._map.pieces if piece.output == output and piece.file
+                for elf in self._objects.open_all(piece.file) if (section := elf.section(piece.name))]
+        usual = Counter(found for found, _ in rows).most_common(1)
+        return [text for found, text in rows if found != usual[0][0]] or [output]
 
     def _no_main(self) -> str:
         seen = {symbol.name for file in self._map.files if not self._is_ours(file)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from . import process
@@ -57,6 +58,7 @@ def _main(argv: list[str]) -> int:
         images = [options.explain] if options.explain else options.inputs
         if not images:
             raise UsageError("--explain: name the image to explain")
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader such as head may stop early.
         for image in images:
             sys.stdout.write(explain(image, image, *saved_map(image)))
         return 0

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _OF_LD = re.compile(r"^(?:\S*/)?ld(?:\.bfd)?: ", re.MULTILINE)
 _ORPHAN = re.compile(r"unplaced orphan section `([^']*)' from `([^']*)'")
 _NO_LIBRARY = re.compile(r"cannot find -l(\S+?)(?:: .*)?$")
 _INCOMPLETE = re.compile(r"undefined symbol `([^']*)' referenced in expression")
+_PLACE = re.compile(r"(\S+): in function `.*':")
 _SHARED = re.compile(r"attempted static link of dynamic object `([^']*)'")
 # Lines that the audit of the second link says better.
-_SAID_BETTER = re.compile(r"undefined reference to|: in function `|more undefined references|^halvm: |"
-                          r"cannot find entry symbol|^note: the message above|hidden symbol .* isn't defined")
+_SAID_BETTER = re.compile(r"undefined reference to|more undefined references|^halvm: |"
+                          r"cannot find entry symbol|symbol `halvm_pv_entry' referenced in expression|^note: the message above|hidden symbol .* isn't defined")
 
 
 def without_rules(script: str) -> str:
@@ -29,11 +30,22 @@ def without_rules(script: str) -> str:
 
 def reasons(said: str, audits: Callable[[], list[str]]) -> list[str]:
     """`said` is what GNU ld wrote; `audits` links and audits without the rules."""
-    lines = [_OF_LD.sub("", line) for line in said.splitlines()]
-    own = list(dict.fromkeys(_translate(line) for line in lines if line and not _SAID_BETTER.search(line)))
+    lines = [_OF_LD.sub("", line) for line in said.splitlines() if line]
+    own = list(dict.fromkeys(_translate(line) for line in _with_places(lines) if not _SAID_BETTER.search(line)))
     found = audits()
     # An assertion that no audit explains is passed on: it must not vanish.
-    return [*own, *found] or [line for line in lines if line]
+    return [*own, *found] or lines
+
+
+def _with_places(lines: list[str]) -> Iterator[str]:
+    """A line that only says in which function of which object goes in front of the line that says what."""
+    place = ""
+    for line in lines:
+        if match := _PLACE.fullmatch(line):
+            place = f"{match[1]}: "
+        else:
+            yield place + line
+            place = ""
 
 
 def _translate(line: str) -> str:

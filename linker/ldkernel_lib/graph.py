@@ -88,7 +88,8 @@ class Graph:
                 if symbol.section != SHN_UNDEF and symbol.binding != STB_LOCAL}
 
     @cached_property
-    def _kept(self) -> dict[str, set[str]]:
+    def kept(self) -> dict[str, set[str]]:
+        """By file, the sections that are in the image and can be reasons for others to be there."""
         kept: dict[str, set[str]] = defaultdict(set)
         for piece in self._map.pieces:
             if not piece.name.startswith(_NOT_A_REASON):
@@ -99,7 +100,7 @@ class Graph:
     def _edges(self) -> tuple[dict[Node, list[Reference]], dict[str, list[Reference]]]:
         users: dict[Node, list[Reference]] = defaultdict(list)
         unresolved: dict[str, list[Reference]] = defaultdict(list)
-        for file, kept in self._kept.items():
+        for file, kept in self.kept.items():
             for elf in self._objects.open_all(file) if file else ():
                 for reference, target in self._references(elf, file, kept):
                     if target is not None:

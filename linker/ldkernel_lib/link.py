@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import os
 import re
-import shutil
 import stat
 import sys
 
@@ -50,17 +49,19 @@ def link(options: Options, parts: Parts) -> None:
         if problems:
             raise Refusal(*problems)
         with open(linked.map, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
+            text = file.read().replace(folder + os.sep, "")  # The same link gives the same bytes.
         kernel, debug = _split(linked, text, folder, os.path.basename(debug_file))
         if options.map_file:
-            shutil.copyfile(linked.map, options.map_file)
+            with open(options.map_file, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
         if options.print_map:
             sys.stdout.write(text)
         if options.explain is not None:
             sys.stdout.write(explain(kernel, options.output, text))
         if to_file:
-            os.replace(debug, debug_file)
-            os.replace(kernel, options.output)
+            with process.uninterrupted():
+                os.replace(debug, debug_file)
+                os.replace(kernel, options.output)
 
 
 def audit_image(linked: Linked, parts: Parts, folder: str) -> list[str]:
@@ -101,19 +102,20 @@ def _with_table(options: Options, parts: Parts, folder: str, first: Linked) -> L
     process.must(["as", "--64", "-o", made, source])
     second = _link_once(options, parts, os.path.join(folder, "second"), made)
     if symbols.collect(Elf.open(second.image)) != names:
-        raise Refusal("the second link, with the symbol table, moved functions: this is a fault of ldkernel; "
-                      "link with -Wl,--no-halvm-symbols until it is mended")
+        raise Refusal(*audit_image(second, parts, folder) or ["the second link, with the symbol table, moved functions: "
+                      "this is a fault of ldkernel; link with -Wl,--no-halvm-symbols until it is mended"])
     return second
 
 
 def command(options: Options, parts: Parts, result: Linked, *more: str) -> list[str]:
     """GNU ld's command line. max-page-size is small so that segments, which Xen copies, need no padding in the file."""
+    # Before the script, whose DEFINED() sees only what came before it.
     sized = [f"--defsym=__halvm_stack_size={options.stack_size}"] if options.stack_size else []
     passed = [f"-plugin-opt=-pass-through={library}" for library in parts.libraries] if options.lto else []
-    return [process.LD, "-m", "elf_x86_64", "-static", "-nostdlib", "-T", parts.script, "--orphan-handling=error",
+    return [process.LD, "-m", "elf_x86_64", "-static", "-nostdlib", *sized, "-T", parts.script, "--orphan-handling=error",
             "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack", "-z", "max-page-size=64",
             "-z", "common-page-size=64",
-            *([] if options.build_id else ["--build-id=sha1"]), *sized, *options.kept, *passed, *more,
+            *([] if options.build_id else ["--build-id=sha1"]), *options.kept, *passed, *more,
             "--start-group", *parts.libraries, "--end-group", "-Map", result.map, "-o", result.image]
 
 

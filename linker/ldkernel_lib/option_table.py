@@ -104,7 +104,7 @@ SHORT: dict[str, Rule] = {
 
 # Words of -z, without their value.
 Z_KEEP = frozenset(
-    "muldefs nostart-stop-gc start-stop-gc x86-64-baseline x86-64-v2 x86-64-v3 x86-64-v4 isa-level-report "
+    "muldefs nostart-stop-gc start-stop-gc x86-64-baseline x86-64-v2 x86-64-v3 x86-64-v4 "
     "cet-report ibt ibtplt shstk nounique-symbol unique-symbol".split())
 Z_OURS = frozenset(
     "noexecstack now lazy relro norelro defs text notext textoff separate-code noseparate-code combreloc "

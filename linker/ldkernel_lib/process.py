@@ -57,21 +57,42 @@ def say(line: str) -> None:
     print(f"ldkernel: {line}", file=sys.stderr)
 
 
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A signal that comes meanwhile is acted on afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextlib.contextmanager
 def scratch_folder(output: str) -> Iterator[str]:
     """A folder beside the output, on the same file system, so that the result is moved into place in one step."""
     parent = os.path.dirname(os.path.abspath(output))
+    handlers = {number: signal.signal(number, _leave) for number in _STOPS}
+    folder = None
     try:
-        folder = tempfile.mkdtemp(prefix=f".{os.path.basename(output)}.ldkernel-", dir=parent)
-    except OSError as error:
-        raise Refusal(f"{output}: cannot be written: {error.strerror}") from error
-    previous = {number: signal.signal(number, _leave) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
+        with uninterrupted():
+            folder = _make_folder(parent, output)
         yield folder
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        shutil.rmtree(folder, ignore_errors=True)
+        with uninterrupted():
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+def _make_folder(parent: str, output: str) -> str:
+    try:
+        return tempfile.mkdtemp(prefix=f".{os.path.basename(output)}.ldkernel-", dir=parent)
+    except OSError as error:
+        raise Refusal(f"{output}: cannot be written: {error.strerror}") from error
 
 
 def _leave(number: int, _frame: object) -> None:
