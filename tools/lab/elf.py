@@ -53,6 +53,10 @@ class Elf:
                 f"{path} is not an x86-64 ELF file",
                 "give the kernel that the build made, for example build/xen/examples/hello/hello.",
             )
+        try:
+            self.segments, self.sections, self.notes()
+        except (struct.error, ValueError, IndexError) as error:
+            raise LabError(f"{path} is damaged: its ELF headers point outside of it", "build it again.") from error
 
     @cached_property
     def _header(self) -> tuple[int, ...]:
