@@ -3,7 +3,8 @@
 """Compares the offsets in musl_layout.hpp with the code of a musl's libc.a.
 
 The structures are private to musl. Where an offset shows in the code of a small function it is read from there; a libc.a
-in which one differs, or in which the function no longer looks as expected, is refused.
+in which one differs, or in which the function no longer looks as expected, is refused. The patterns are for the way in
+which GNU binutils write code, whatever the compiler is.
 """
 
 from __future__ import annotations
@@ -60,12 +61,12 @@ def constants(header: Path) -> dict[str, int]:
     return {name: int(value, 0) for name, value in found}
 
 
-def code_of(function: str, archive: Path, ar: str, objdump: str, scratch: Path) -> str:
+def code_of(function: str, archive: Path, scratch: Path) -> str:
     member = f"{function}.lo"
-    subprocess.run([ar, "x", str(archive.resolve()), member], cwd=scratch, capture_output=True, check=False)
+    subprocess.run(["ar", "x", str(archive.resolve()), member], cwd=scratch, capture_output=True, check=False)
     if not (scratch / member).exists():
         refuse(archive, f"there is no member {member}")
-    return subprocess.run([objdump, "-dr", "--no-show-raw-insn", str(scratch / member)], check=True,
+    return subprocess.run(["objdump", "-dr", "--no-show-raw-insn", str(scratch / member)], check=True,
                           capture_output=True, text=True).stdout
 
 
@@ -74,14 +75,12 @@ def main() -> int:
     parser.add_argument("--musl", type=Path, required=True, help="the libc.a of musl-dev")
     parser.add_argument("--header", type=Path, default=Path(__file__).with_name("musl_layout.hpp"))
     parser.add_argument("--stamp", type=Path, help="a file to touch when everything agrees")
-    parser.add_argument("--ar", default="ar")
-    parser.add_argument("--objdump", default="objdump")
     options = parser.parse_args()
 
     expected = constants(options.header)
     with tempfile.TemporaryDirectory() as scratch:
         for sight in SIGHTS:
-            code = code_of(sight.function, options.musl, options.ar, options.objdump, Path(scratch))
+            code = code_of(sight.function, options.musl, Path(scratch))
             seen = re.search(sight.pattern, code)
             if not seen:
                 refuse(options.musl, f"the code of {sight.function}() does not show {sight.constant} where it did")

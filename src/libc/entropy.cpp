@@ -12,7 +12,7 @@ namespace core = halvm::core;
 
 extern "C" {
 
-int getentropy(void* into, std::size_t size) noexcept {
+int getentropy(void* into, std::size_t size) {
     constexpr std::size_t most = 256;
     if (size > most) {
         errno = EIO;

@@ -35,9 +35,9 @@ def output_of(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def read_members(archive: Path, nm: str, objdump: str) -> dict[str, Member]:
+def read_members(archive: Path) -> dict[str, Member]:
     members: dict[str, Member] = {}
-    for line in output_of(nm, "-A", "-P", str(archive)).splitlines():
+    for line in output_of("nm", "-A", "-P", str(archive)).splitlines():
         match = re.match(r".*\[(.+?)\]: (\S+) (\S)", line)
         if not match:
             continue
@@ -48,7 +48,7 @@ def read_members(archive: Path, nm: str, objdump: str) -> dict[str, Member]:
         elif kind.isupper():
             member.defined.add(symbol)
     current = None
-    for line in output_of(objdump, "-d", "--no-show-raw-insn", str(archive)).splitlines():
+    for line in output_of("objdump", "-d", "--no-show-raw-insn", str(archive)).splitlines():
         if line.endswith("file format elf64-x86-64"):
             current = members.setdefault(line.split(":")[0], Member())
         elif current and re.search(r"\t(syscall|sysenter|int +\$0x80)\b", line):
@@ -88,12 +88,9 @@ def main() -> int:
     parser.add_argument("--members", type=Path, required=True, help="the list of replaced and refused members")
     parser.add_argument("--out", type=Path, required=True, help="the archive to write")
     parser.add_argument("--refused", type=Path, required=True, help="the list of symbols to write")
-    parser.add_argument("--ar", default="ar")
-    parser.add_argument("--nm", default="nm")
-    parser.add_argument("--objdump", default="objdump")
     options = parser.parse_args()
 
-    members = read_members(options.musl, options.nm, options.objdump)
+    members = read_members(options.musl)
     replaced, refused = read_list(options.members)
     if unknown := sorted((replaced | refused) - members.keys()):
         sys.exit(f"{options.members}: {options.musl} has no member {', '.join(unknown)}: another musl?")
@@ -103,8 +100,8 @@ def main() -> int:
         copy = Path(scratch) / options.out.name
         shutil.copyfile(options.musl, copy)
         # Some names occur more than once in the archive, and ar deletes one member a name.
-        while unwanted := set(output_of(options.ar, "t", str(copy)).split()) & (gone | replaced):
-            subprocess.run([options.ar, "d", str(copy), *sorted(unwanted)], check=True)
+        while unwanted := set(output_of("ar", "t", str(copy)).split()) & (gone | replaced):
+            subprocess.run(["ar", "d", str(copy), *sorted(unwanted)], check=True)
         copy.replace(options.out)
     lost = symbols(members, gone | replaced) - symbols(members, members.keys() - gone - replaced)
     options.refused.write_text("".join(f"{symbol}\n" for symbol in sorted(lost)))

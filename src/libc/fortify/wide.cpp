@@ -38,6 +38,11 @@ wchar_t* __wcscpy_chk(wchar_t* to, const wchar_t* from, std::size_t room) noexce
     return std::wcscpy(to, from);
 }
 
+wchar_t* __wcpcpy_chk(wchar_t* to, const wchar_t* from, std::size_t room) noexcept {
+    check(std::wcslen(from) + 1, room, "wcpcpy");
+    return wcpcpy(to, from);
+}
+
 wchar_t* __wcsncpy_chk(wchar_t* to, const wchar_t* from, std::size_t size, std::size_t room) noexcept {
     check(size, room, "wcsncpy");
     return std::wcsncpy(to, from, size);
@@ -87,6 +92,23 @@ std::size_t __mbsnrtowcs_chk(wchar_t* to, const char** from, std::size_t bytes, 
                              std::size_t room) noexcept {
     check(to == nullptr ? 0 : size, room, "mbsnrtowcs");
     return mbsnrtowcs(to, from, bytes, size, state);
+}
+
+std::size_t __wcsrtombs_chk(char* to, const wchar_t** from, std::size_t size, std::mbstate_t* state,
+                            std::size_t room) noexcept {
+    halvm::libc::check_room(to == nullptr ? 0 : size, room, "wcsrtombs");
+    return std::wcsrtombs(to, from, size, state);
+}
+
+std::size_t __wcsnrtombs_chk(char* to, const wchar_t** from, std::size_t characters, std::size_t size,
+                             std::mbstate_t* state, std::size_t room) noexcept {
+    halvm::libc::check_room(to == nullptr ? 0 : size, room, "wcsnrtombs");
+    return wcsnrtombs(to, from, characters, size, state);
+}
+
+int __wctomb_chk(char* to, wchar_t character, std::size_t room) noexcept {
+    halvm::libc::check_room(to == nullptr ? 0 : MB_CUR_MAX, room, "wctomb");
+    return std::wctomb(to, character);
 }
 
 std::size_t __wcrtomb_chk(char* to, wchar_t character, std::mbstate_t* state, std::size_t room) noexcept {

@@ -20,9 +20,14 @@ std::size_t read_console(file* stream, unsigned char* into, std::size_t size) no
     if (file* const out = __stdout_used; out != nullptr && out->write_position != out->write_base) {
         out->write(out, nullptr, 0);
     }
-    const std::size_t got = read_console_line({stream->buffer, stream->buffer_size});
+    // An unbuffered stream reads no more than is asked for.
+    const bool buffered = stream->buffer_size != 0;
+    const std::size_t got =
+        read_console_line(buffered ? std::span{stream->buffer, stream->buffer_size} : std::span{into, size});
     if (got == 0)
         stream->flags |= musl::file_at_end;
+    if (!buffered)
+        return got;
     const std::size_t taken = std::min(got, size);
     std::memcpy(into, stream->buffer, taken);
     stream->read_position = stream->buffer + taken;

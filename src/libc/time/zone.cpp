@@ -11,7 +11,7 @@ const char __utc[] = "UTC";
 char* __tzname[2] = {const_cast<char*>(__utc), const_cast<char*>(__utc)};
 long __timezone = 0;
 int __daylight = 0;
-extern char* tzname[2] [[gnu::alias("__tzname")]];
+[[gnu::alias("__tzname")]] extern char* tzname[2];
 extern long timezone [[gnu::alias("__timezone")]];
 extern int daylight [[gnu::alias("__daylight")]];
 

@@ -25,10 +25,10 @@ int halvm_main() {
 
     // Nobody starts a domain before this was written, nor when its clock is broken.
     HALVM_CHECK(wall > sys_days{2025y / 1 / 1} && wall < sys_days{2100y / 1 / 1});
-    const std::time_t seconds = std::time(nullptr);
+    const std::time_t whole = std::time(nullptr);
     timeval micro = {};
     gettimeofday(&micro, nullptr);
-    HALVM_CHECK(micro.tv_sec - seconds <= 1 && seconds - system_clock::to_time_t(wall) <= 2);
+    HALVM_CHECK(micro.tv_sec - whole <= 1 && whole - system_clock::to_time_t(wall) <= 2);
     timespec resolution = {};
     HALVM_CHECK(clock_getres(CLOCK_MONOTONIC, &resolution) == 0 && resolution.tv_nsec > 0);
     HALVM_CHECK(clock_gettime(12345, &resolution) == -1);
@@ -38,8 +38,8 @@ int halvm_main() {
         HALVM_CHECK(steady_clock::now() >= first);
     }
 
-    constexpr year_month_day last = sys_days{2024y / February / std::chrono::last};
-    static_assert(unsigned{last.day()} == 29);
+    constexpr year_month_day leap_day = sys_days{2024y / February / std::chrono::last};
+    static_assert(unsigned{leap_day.day()} == 29);
     HALVM_CHECK(weekday{sys_days{2026y / 11 / 23}} == Monday);
     HALVM_CHECK(duration_cast<hours>(36h + 30min).count() == 36 && floor<days>(36h).count() == 1);
     return report::verdict("chrono");

@@ -30,5 +30,9 @@ int halvm_main() {
     char text[8] = "";
     HALVM_CHECK(std::scanf("%lf %7s", &real, text) == 2);
     HALVM_CHECK(real == -2.5 && std::string{text} == "end");
+
+    std::setvbuf(stdin, nullptr, _IONBF, 0);
+    HALVM_CHECK(std::getchar() == '\n' && std::getchar() == 'u' && std::fgetc(stdin) == 'n');
+    HALVM_CHECK(std::fgets(text, sizeof text, stdin) == text && std::string{text} == "buffere");
     return report::verdict("cin");
 }

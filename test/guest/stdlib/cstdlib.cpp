@@ -16,6 +16,7 @@
 namespace {
 
 std::jmp_buf back;
+sigjmp_buf back_with_mask;
 volatile int jumps = 0;
 volatile std::sig_atomic_t handled = 0;
 
@@ -32,6 +33,10 @@ int halvm_main() {
         jump();
     }
     HALVM_CHECK(result == 3 && jumps == 2);
+    if (const int once = sigsetjmp(back_with_mask, 1); once == 0)
+        siglongjmp(back_with_mask, 1);
+    else
+        HALVM_CHECK(once == 1);
 
     char text[32] = "one,two";
     char* rest = nullptr;

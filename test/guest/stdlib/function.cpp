@@ -53,7 +53,8 @@ int halvm_main() {
     HALVM_CHECK(std::apply([](int a, int b) { return a - b; }, std::tuple{9, 2}) == 7);
 
     const std::unique_ptr<shape> object = std::make_unique<square>();
-    HALVM_CHECK(typeid(*object) == typeid(square) && dynamic_cast<square*>(object.get()) != nullptr);
+    const shape& seen = *object;
+    HALVM_CHECK(typeid(seen) == typeid(square) && dynamic_cast<square*>(object.get()) != nullptr);
     HALVM_CHECK(report::throws<std::bad_cast>([] {
         shape plain;
         std::ignore = dynamic_cast<square&>(plain);

@@ -2,6 +2,7 @@
 // feature: constructors and destructors of static and thread_local objects, `atexit`, `exit`
 #include "report.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -42,10 +43,14 @@ void with_local_static() { static const entry local{"L"}; }
 
 thread_local const entry of_thread{"t"};
 thread_local int counter = 5;
+alignas(256) thread_local char aligned_text[] = "of a thread";
+alignas(512) thread_local int aligned_zero;
 
 }  // namespace
 
 int halvm_main() {
+    HALVM_CHECK(reinterpret_cast<std::uintptr_t>(aligned_text) % 256 == 0 && aligned_text[3] == 'a');
+    HALVM_CHECK(reinterpret_cast<std::uintptr_t>(&aligned_zero) % 512 == 0 && aligned_zero == 0);
     HALVM_CHECK(made_early == 1 && counter++ == 5 && counter == 6);
     const volatile entry* volatile touched = &of_thread;
     HALVM_CHECK(touched != nullptr);
