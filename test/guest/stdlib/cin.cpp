@@ -34,5 +34,6 @@ int halvm_main() {
     std::setvbuf(stdin, nullptr, _IONBF, 0);
     HALVM_CHECK(std::getchar() == '\n' && std::getchar() == 'u' && std::fgetc(stdin) == 'n');
     HALVM_CHECK(std::fgets(text, sizeof text, stdin) == text && std::string{text} == "buffere");
+    HALVM_CHECK(std::getchar() == 'd' && std::getchar() == '\n');
     return report::verdict("cin");
 }
