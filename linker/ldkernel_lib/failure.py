@@ -20,12 +20,8 @@ _PLACE = re.compile(r"(\S+): in function `.*':")
 _SHARED = re.compile(r"attempted static link of dynamic object `([^']*)'")
 # Lines that the audit of the second link says better.
 _SAID_BETTER = re.compile(r"undefined reference to|more undefined references|^halvm: |"
-                          r"cannot find entry symbol|symbol `halvm_pv_entry' referenced in expression|^note: the message above|hidden symbol .* isn't defined")
-
-
-def without_rules(script: str) -> str:
-    """The linker script with its assertions taken out."""
-    return re.sub(r"^ASSERT\(.*\)\n", "", script, flags=re.MULTILINE)
+                          r"cannot find entry symbol|symbol `halvm_pv_entry' referenced in expression|"
+                          r"^note: the message above|hidden symbol .* isn't defined")
 
 
 def reasons(said: str, audits: Callable[[], list[str]]) -> list[str]:
@@ -52,7 +48,7 @@ def _translate(line: str) -> str:
     if match := _ORPHAN.search(line):
         section, file = match.groups()
         return (f"{os.path.basename(file)}: section {section}: the layout of a kernel has no place for it: "
-                f"name it .text.NAME, .rodata.NAME, .data.NAME or .bss.NAME, as its content is")
+                "name it .text.NAME, .rodata.NAME, .data.NAME or .bss.NAME, as its content is, or with a C identifier")
     if match := _NO_LIBRARY.search(line):
         return (f"-l{match[1]}: there is no static library lib{match[1]}.a in the library folders: install the package "
                 "that has it (its -dev package), or name its folder with -L; shared libraries cannot be linked")

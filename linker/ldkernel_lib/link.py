@@ -14,8 +14,9 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Callable
 
-from . import failure, process, symbols
+from . import failure, layout, process, symbols
 from .audit import audit
 from .blame import Blame
 from .elf import Elf
@@ -42,7 +43,7 @@ def link(options: Options, parts: Parts) -> None:
         _remove(options.output)
         _remove(debug_file)
     with process.scratch_folder(options.output if to_file else os.path.join(os.getcwd(), "kernel")) as folder:
-        linked = _link_once(options, parts, os.path.join(folder, "first"))
+        linked, parts = _first_link(options, parts, folder)
         if options.symbols:
             linked = _with_table(options, parts, folder, linked)
         problems = audit_image(linked, parts, folder)
@@ -70,22 +71,42 @@ def audit_image(linked: Linked, parts: Parts, folder: str) -> list[str]:
         return audit(image, Blame(image, LinkMap(file.read()), parts), folder)
 
 
-def _link_once(options: Options, parts: Parts, image: str, *more: str) -> Linked:
+def _first_link(options: Options, parts: Parts, folder: str) -> tuple[Linked, Parts]:
+    """The image without its table of names, and the parts for the links that follow."""
+    image = os.path.join(folder, "first")
+    linked, outcome = _try_link(options, parts, image)
+    own = layout.own_sections(outcome.err) if outcome.status != 0 else {}
+    if own:
+        parts = _changed_script(parts, image, lambda script: layout.with_sections(script, own))
+        linked, outcome = _try_link(options, parts, image)
+    _must_have_linked(outcome, options, parts, image)
+    sys.stderr.write(outcome.err)
+    return linked, parts
+
+
+def _changed_script(parts: Parts, image: str, change: Callable[[str], str]) -> Parts:
+    script = image + ".lds"
+    with open(parts.script, encoding="utf-8") as file:
+        text = change(file.read())
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(text)
+    return dataclasses.replace(parts, script=script)
+
+
+def _try_link(options: Options, parts: Parts, image: str, *more: str) -> tuple[Linked, process.Outcome]:
     linked = Linked(image, image + ".map")
-    outcome = process.run(command(options, parts, linked, *more), environment=_keep_compiled(options, image))
+    return linked, process.run(command(options, parts, linked, *more), environment=_keep_compiled(options, image))
+
+
+def _must_have_linked(outcome: process.Outcome, options: Options, parts: Parts, image: str) -> None:
     if outcome.status != 0:
         raise Refusal(*failure.reasons(outcome.err, lambda: _audit_without_rules(options, parts, image)))
-    if outcome.err and not more:
-        sys.stderr.write(outcome.err)
-    return linked
 
 
 def _audit_without_rules(options: Options, parts: Parts, image: str) -> list[str]:
-    script = image + ".lds"
-    with open(parts.script, encoding="utf-8") as file, open(script, "w", encoding="utf-8") as into:
-        into.write(failure.without_rules(file.read()))
+    parts = _changed_script(parts, image, layout.without_rules)
     lax = Linked(image + ".lax", image + ".lax.map")
-    process.run(command(options, dataclasses.replace(parts, script=script), lax, "--noinhibit-exec",
+    process.run(command(options, parts, lax, "--noinhibit-exec",
                         "--orphan-handling=place"), environment=_keep_compiled(options, lax.image))
     return audit_image(lax, parts, os.path.dirname(image)) if os.path.exists(lax.image) else []
 
@@ -100,10 +121,13 @@ def _with_table(options: Options, parts: Parts, folder: str, first: Linked) -> L
         file.write(f'.section {symbols.SECTION},"a",@progbits\n.balign 4\n.incbin "{table}"\n'
                    '.section .note.GNU-stack,"",@progbits\n')
     process.must(["as", "--64", "-o", made, source])
-    second = _link_once(options, parts, os.path.join(folder, "second"), made)
+    image = os.path.join(folder, "second")
+    second, outcome = _try_link(options, parts, image, made)
+    _must_have_linked(outcome, options, parts, image)
     if symbols.collect(Elf.open(second.image)) != names:
-        raise Refusal(*audit_image(second, parts, folder) or ["the second link, with the symbol table, moved functions: "
-                      "this is a fault of ldkernel; link with -Wl,--no-halvm-symbols until it is mended"])
+        raise Refusal(*audit_image(second, parts, folder) or
+                      ["the second link, with the symbol table, moved functions: this is a fault of ldkernel; "
+                       "link with -Wl,--no-halvm-symbols until it is mended"])
     return second
 
 
@@ -112,8 +136,8 @@ def command(options: Options, parts: Parts, result: Linked, *more: str) -> list[
     # Before the script, whose DEFINED() sees only what came before it.
     sized = [f"--defsym=__halvm_stack_size={options.stack_size}"] if options.stack_size else []
     passed = [f"-plugin-opt=-pass-through={library}" for library in parts.libraries] if options.lto else []
-    return [process.LD, "-m", "elf_x86_64", "-static", "-nostdlib", *sized, "-T", parts.script, "--orphan-handling=error",
-            "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack", "-z", "max-page-size=64",
+    return [process.LD, "-m", "elf_x86_64", "-static", "-nostdlib", *sized, "-T", parts.script,
+            "--orphan-handling=error", "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack", "-z", "max-page-size=64",
             "-z", "common-page-size=64",
             *([] if options.build_id else ["--build-id=sha1"]), *options.kept, *passed, *more,
             "--start-group", *parts.libraries, "--end-group", "-Map", result.map, "-o", result.image]

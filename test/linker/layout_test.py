@@ -103,6 +103,21 @@ class Layout(LinkTest):
         said = self.run_in_folder("readelf", "-n", "kernel").stdout
         self.assertRegex(said, r"x86 ISA needed:.*x86-64-v3")
 
+    def test_sections_that_a_program_collects_things_in(self) -> None:
+        source = """
+            struct entry { int number; };
+            [[gnu::section("my_set"), gnu::used]] const entry first{1};
+            [[gnu::section("my_set"), gnu::used]] const entry second{2};
+            [[gnu::section("my_data"), gnu::used]] int counted = 3;
+            [[gnu::section("my_code"), gnu::noinline]] int work() { return counted; }
+            extern "C" const entry __start_my_set[], __stop_my_set[];
+            int halvm_main() { return int(__stop_my_set - __start_my_set) + work(); }
+        """
+        _, at = self.image(source=source)
+        self.assertEqual(at["__stop_my_set"] - at["__start_my_set"], 8)
+        for symbol, segment in (("__start_my_set", "rodata"), ("counted", "data"), ("_Z4workv", "text")):
+            self.assertTrue(at[f"__{segment}_begin"] <= at[symbol] < at[f"__{segment}_end"], symbol)
+
     def test_unused_functions_are_left_out(self) -> None:
         _, at = self.image(source="int unused() { return 1; } int halvm_main() { return 0; }")
         self.assertNotIn("_Z6unusedv", at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ldkernel leaves: a kernel and its debug file, or nothing; and what --explain, -Map and link-time optimisation give."""
+"""What ldkernel leaves: a kernel and its debug file, or nothing; --explain, maps, link-time optimisation."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ class Explain(LinkTest):
         kinds = dict.fromkeys(kind for kind, _ in rows)
         self.assertEqual(list(kinds), ["image", "section", "memory", "cost", "part", "object"])
         self.assertIn(name, rows[0][1])
-        sizes = {kind: [int(re.search(r"  +(\d+)(?: |$)", rest)[1]) for row, rest in rows if row == kind] for kind in kinds}
+        sizes = {kind: [int(re.search(r"  +(\d+)(?: |$)", rest)[1]) for row, rest in rows if row == kind]
+                 for kind in kinds}
         self.assertEqual(sum(sizes["section"]), (self.folder / "kernel").stat().st_size)
         self.assertEqual(sum(sizes["part"]), sum(sizes["object"]))
         self.assertEqual(sizes["object"], sorted(sizes["object"], reverse=True))

@@ -2,9 +2,9 @@
 """
 What the tests of ldkernel share: a folder of their own, a compiler, and a core library to link against.
 
-Most tests link against a stand-in for libhalvm.a that has only what every kernel needs, so that they say something about
-ldkernel alone. Those that want the C++ run time take the real one: HALVM_LDKERNEL_DIR names the folder of a build where
-ldkernel and its ldkernel.conf are.
+Most tests link against a stand-in for libhalvm.a that has only what every kernel needs, so that they say something
+about ldkernel alone. Those that want the C++ run time take the real one: HALVM_LDKERNEL_DIR names the folder of a build
+where ldkernel and its ldkernel.conf are.
 """
 
 from __future__ import annotations
