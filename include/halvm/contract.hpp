@@ -13,6 +13,5 @@ namespace halvm {
 }  // namespace halvm
 
 #undef GSL_CONTRACT_CHECK
-#define GSL_CONTRACT_CHECK(kind, condition)   \
-    (GSL_LIKELY(condition) ? static_cast<void>(0) \
-                           : ::halvm::contract_failed(kind, #condition, __FILE__, __LINE__))
+#define GSL_CONTRACT_CHECK(kind, condition) \
+    (GSL_LIKELY(condition) ? static_cast<void>(0) : ::halvm::contract_failed(kind, #condition, __FILE__, __LINE__))

@@ -13,8 +13,7 @@ class error {
 public:
     /// `attempted` says what failed, as in "bind the console's event channel"; it must outlive the error, which
     /// a string literal does.
-    explicit error(std::error_code code, const char* attempted = "") noexcept
-        : code_{code}, attempted_{attempted} {}
+    explicit error(std::error_code code, const char* attempted = "") noexcept : code_{code}, attempted_{attempted} {}
 
     [[nodiscard]] const std::error_code& code() const noexcept { return code_; }
     [[nodiscard]] const char* attempted() const noexcept { return attempted_; }

@@ -17,7 +17,8 @@ namespace halvm::boot {
 namespace {
 
 void print_banner() noexcept {
-    const auto version = static_cast<unsigned long>(xen::hypercall::call(__HYPERVISOR_xen_version, XENVER_version, nullptr));
+    const auto version =
+        static_cast<unsigned long>(xen::hypercall::call(__HYPERVISOR_xen_version, XENVER_version, nullptr));
     core::line_writer line;
     line.text("halvm " HALVM_VERSION ": a PV domain of Xen ");
     line.decimal(version >> 16);
@@ -38,7 +39,8 @@ void start() {
     std::uint64_t canary = 0;
     core::entropy_fill(&canary, sizeof canary);
     void* const memory = core::heap_allocate(libc::thread_block_size(), 64);
-    arch::set_fs_base(reinterpret_cast<std::uintptr_t>(libc::thread_block_init(memory, canary & ~std::uint64_t{0xff}, 1)));
+    arch::set_fs_base(
+        reinterpret_cast<std::uintptr_t>(libc::thread_block_init(memory, canary & ~std::uint64_t{0xff}, 1)));
 
     if (const char* missing = arch::missing_feature())
         core::panic("this program was compiled for a CPU with %s, which this one, or Xen, does not offer", missing);

@@ -75,9 +75,7 @@ result<std::size_t> read(bytes in) noexcept {
 
 }  // namespace
 
-void console_write(const char* text, std::size_t size) noexcept {
-    static_cast<void>(write(as_bytes({text, size})));
-}
+void console_write(const char* text, std::size_t size) noexcept { static_cast<void>(write(as_bytes({text, size}))); }
 
 std::size_t console_read(char* into, std::size_t size) noexcept {
     return read({reinterpret_cast<std::byte*>(into), size}).value_or(0);

@@ -33,13 +33,13 @@ struct chunk_heads {
 constinit struct {
     std::array<free_block*, max_order + 1> free_lists{};
     std::array<chunk_heads*, max_gib> heads{};  // an array of the chunks of each GiB
-    std::uint64_t total = 0;                  // pages
-    std::uint64_t mapped = 0;                 // pages; always whole chunks
+    std::uint64_t total = 0;                    // pages
+    std::uint64_t mapped = 0;                   // pages; always whole chunks
     std::uint64_t free = 0;
     std::uint64_t image_pages = 0;  // the image's chunks, unusable until open_image_chunks()
     std::uint64_t image_tail = 0;   // first free page behind the image in those chunks
     bool image_open = false;
-    std::uint64_t table = 0;       // pages kept for page tables: they come in runs, so that most chunks stay whole
+    std::uint64_t table = 0;  // pages kept for page tables: they come in runs, so that most chunks stay whole
     std::uint64_t tables_left = 0;
 } state;
 
@@ -142,7 +142,8 @@ bool make_heads(std::uint64_t page) noexcept {
     if (state.heads[gib] == nullptr) {
         const auto chunks = (state.total + chunk_page_count - 1) / chunk_page_count - gib * chunks_in_gib;
         const auto bytes = std::min<std::uint64_t>(chunks, chunks_in_gib) * sizeof(chunk_heads);
-        state.heads[gib] = static_cast<chunk_heads*>(take(static_cast<std::size_t>(std::bit_width((bytes - 1) / page_bytes))));
+        state.heads[gib] =
+            static_cast<chunk_heads*>(take(static_cast<std::size_t>(std::bit_width((bytes - 1) / page_bytes))));
     }
     return state.heads[gib] != nullptr;
 }
@@ -219,7 +220,8 @@ void pages_start(const page_source_layout& layout) noexcept {
     // The first array of bits covers what the builder mapped; it comes out of the free pages by hand, because
     // nothing can be allocated before it exists.
     auto first = std::max(layout.first_free, layout.image_pages);
-    const auto chunks = std::min<std::uint64_t>((layout.pages + chunk_page_count - 1) / chunk_page_count, chunks_in_gib);
+    const auto chunks =
+        std::min<std::uint64_t>((layout.pages + chunk_page_count - 1) / chunk_page_count, chunks_in_gib);
     const auto pages = (chunks * sizeof(chunk_heads) + page_bytes - 1) / page_bytes;
     if (first + pages > mapped) {
         open_image_pages();
@@ -261,8 +263,6 @@ void pages_free(void* memory, std::size_t bytes) noexcept {
         release_run(index_of(memory), (bytes + page_bytes - 1) / page_bytes);
 }
 
-pages_statistics pages_count() noexcept {
-    return {state.total, std::min(state.mapped, state.total), state.free};
-}
+pages_statistics pages_count() noexcept { return {state.total, std::min(state.mapped, state.total), state.free}; }
 
 }  // namespace halvm::core

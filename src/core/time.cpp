@@ -30,14 +30,18 @@ std::uint64_t monotonic_ns() noexcept {
     static std::uint64_t latest = 0;
     auto& shared = halvm_shared_info.vcpu_info[0].time;
     const auto [time, tsc] = read_consistent(shared.version, [&] {
-        struct { vcpu_time_info_t time; std::uint64_t tsc; } values{shared, arch::rdtsc()};
+        struct {
+            vcpu_time_info_t time;
+            std::uint64_t tsc;
+        } values{shared, arch::rdtsc()};
         return values;
     });
     // A CPU whose counter lags the one that took the stamp would give a huge difference.
     const std::uint64_t ticks = tsc > time.tsc_timestamp ? tsc - time.tsc_timestamp : 0;
     const std::uint64_t scaled = time.tsc_shift >= 0 ? ticks << time.tsc_shift : ticks >> -time.tsc_shift;
     // 128 bits, because the product passes 64 bits a few seconds after a stamp.
-    const auto since = static_cast<std::uint64_t>(static_cast<unsigned __int128>(scaled) * time.tsc_to_system_mul >> 32);
+    const auto since =
+        static_cast<std::uint64_t>(static_cast<unsigned __int128>(scaled) * time.tsc_to_system_mul >> 32);
     const std::uint64_t now = time.system_time + since;
     return latest = now > latest ? now : latest;
 }
@@ -63,9 +67,7 @@ void sleep_until_ns(std::uint64_t deadline) noexcept {
 
 namespace halvm::xen {
 
-clock::time_point clock::now() noexcept {
-    return time_point{duration{static_cast<rep>(core::monotonic_ns())}};
-}
+clock::time_point clock::now() noexcept { return time_point{duration{static_cast<rep>(core::monotonic_ns())}}; }
 
 void sleep_until(clock::time_point deadline) noexcept {
     const auto count = deadline.time_since_epoch().count();

@@ -19,9 +19,11 @@ namespace halvm::xen {
 template <class Channel>
 concept ConsoleEvents = requires(Channel& channel) {
     // Tells the other end that an index moved.
-    { channel.notify() } noexcept;
+    { channel.notify() }
+    noexcept;
     // Returns once the other end may have moved an index since the last wait; false when it never will.
-    { channel.wait() } noexcept -> std::same_as<bool>;
+    { channel.wait() }
+    noexcept->std::same_as<bool>;
 };
 
 /// Keeps its own copy of the indices that are ours; what the other end writes is read once and checked.

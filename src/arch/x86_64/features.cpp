@@ -49,17 +49,16 @@ struct needed_feature {
 
 // What each level adds to the one below it. [x86-64 psABI, table 3.1]
 constexpr needed_feature table[]{
-    {"SSE3", 2, cpuid_register::leaf1_ecx, 0},       {"SSSE3", 2, cpuid_register::leaf1_ecx, 9},
-    {"CMPXCHG16B", 2, cpuid_register::leaf1_ecx, 13}, {"SSE4.1", 2, cpuid_register::leaf1_ecx, 19},
-    {"SSE4.2", 2, cpuid_register::leaf1_ecx, 20},    {"POPCNT", 2, cpuid_register::leaf1_ecx, 23},
-    {"LAHF-SAHF", 2, cpuid_register::extended1_ecx, 0},
-    {"OSXSAVE", 4, cpuid_register::leaf1_ecx, 27},   {"AVX", 4, cpuid_register::leaf1_ecx, 28},
-    {"FMA", 4, cpuid_register::leaf1_ecx, 12},       {"MOVBE", 4, cpuid_register::leaf1_ecx, 22},
-    {"F16C", 4, cpuid_register::leaf1_ecx, 29},      {"AVX2", 4, cpuid_register::leaf7_ebx, 5},
-    {"BMI1", 4, cpuid_register::leaf7_ebx, 3},       {"BMI2", 4, cpuid_register::leaf7_ebx, 8},
-    {"LZCNT", 4, cpuid_register::extended1_ecx, 5},
-    {"AVX512F", 8, cpuid_register::leaf7_ebx, 16},   {"AVX512DQ", 8, cpuid_register::leaf7_ebx, 17},
-    {"AVX512CD", 8, cpuid_register::leaf7_ebx, 28},  {"AVX512BW", 8, cpuid_register::leaf7_ebx, 30},
+    {"SSE3", 2, cpuid_register::leaf1_ecx, 0},          {"SSSE3", 2, cpuid_register::leaf1_ecx, 9},
+    {"CMPXCHG16B", 2, cpuid_register::leaf1_ecx, 13},   {"SSE4.1", 2, cpuid_register::leaf1_ecx, 19},
+    {"SSE4.2", 2, cpuid_register::leaf1_ecx, 20},       {"POPCNT", 2, cpuid_register::leaf1_ecx, 23},
+    {"LAHF-SAHF", 2, cpuid_register::extended1_ecx, 0}, {"OSXSAVE", 4, cpuid_register::leaf1_ecx, 27},
+    {"AVX", 4, cpuid_register::leaf1_ecx, 28},          {"FMA", 4, cpuid_register::leaf1_ecx, 12},
+    {"MOVBE", 4, cpuid_register::leaf1_ecx, 22},        {"F16C", 4, cpuid_register::leaf1_ecx, 29},
+    {"AVX2", 4, cpuid_register::leaf7_ebx, 5},          {"BMI1", 4, cpuid_register::leaf7_ebx, 3},
+    {"BMI2", 4, cpuid_register::leaf7_ebx, 8},          {"LZCNT", 4, cpuid_register::extended1_ecx, 5},
+    {"AVX512F", 8, cpuid_register::leaf7_ebx, 16},      {"AVX512DQ", 8, cpuid_register::leaf7_ebx, 17},
+    {"AVX512CD", 8, cpuid_register::leaf7_ebx, 28},     {"AVX512BW", 8, cpuid_register::leaf7_ebx, 30},
     {"AVX512VL", 8, cpuid_register::leaf7_ebx, 31}};
 
 }  // namespace

@@ -42,7 +42,7 @@ constexpr std::uint64_t max_pages = (entries * entries - first_slot) * chunk_pag
 
 // The state that outlives paging_start(). Tables are reached through the direct map.
 const std::uint64_t* p2m;
-entry top_machine;                       // machine address of the L3 table
+entry top_machine;                        // machine address of the L3 table
 std::array<entry*, entries> directories;  // the L2 table of each GiB of addresses
 memory_layout layout;
 
@@ -177,7 +177,8 @@ memory_layout paging_start(const start_info_t& info) noexcept {
                   (low[chunk] & frame_mask) | (of_image ? direct_read_only : direct_flags));
         batch.set(low_machine + chunk * sizeof(entry),
                   of_image && chunk >= image::address(image::image_begin) / chunk_size
-                      ? machine_of(first_table + chunk) | table_flags : 0);
+                      ? machine_of(first_table + chunk) | table_flags
+                      : 0);
     }
     batch.flush();
     flush_tlb();
@@ -219,7 +220,8 @@ void open_image_chunks() noexcept {
          frame < image::address(image::rodata_end) / page_size; ++frame)
         batch.set(slot_of(frame), machine_of(frame) | page_constant);
     for (std::uint64_t chunk = 0; chunk < layout.image_chunks; ++chunk)
-        batch.set(directory_slot_of(chunk * chunk_pages), (directories[0][first_slot + chunk] & frame_mask) | direct_flags);
+        batch.set(directory_slot_of(chunk * chunk_pages),
+                  (directories[0][first_slot + chunk] & frame_mask) | direct_flags);
     batch.flush();
     flush_tlb();
 }

@@ -10,7 +10,7 @@ namespace halvm::arch {
 struct trap_frame {
     std::uint64_t r15, r14, r13, r12, rbp, rbx, r10, r9, r8, rax, rdx, rsi, rdi;
     std::uint64_t vector;
-    std::uint64_t rcx, r11;    // from here on as Xen pushes it, with a 0 put in where the CPU has no error code
+    std::uint64_t rcx, r11;  // from here on as Xen pushes it, with a 0 put in where the CPU has no error code
     std::uint64_t error_code;
     std::uint64_t rip, cs, rflags, rsp, ss;
 };

@@ -23,11 +23,26 @@ void halvm_event_upcall();
 namespace halvm::arch {
 namespace {
 
-constexpr std::array names{
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
-    "device not available", "double fault", "coprocessor overrun", "invalid TSS", "segment not present",
-    "stack fault", "general protection fault", "page fault", "", "floating-point error", "alignment check",
-    "machine check", "SIMD floating-point error"};
+constexpr std::array names{"divide error",
+                           "debug",
+                           "NMI",
+                           "breakpoint",
+                           "overflow",
+                           "bound range",
+                           "invalid opcode",
+                           "device not available",
+                           "double fault",
+                           "coprocessor overrun",
+                           "invalid TSS",
+                           "segment not present",
+                           "stack fault",
+                           "general protection fault",
+                           "page fault",
+                           "",
+                           "floating-point error",
+                           "alignment check",
+                           "machine check",
+                           "SIMD floating-point error"};
 
 void describe(core::line_writer& out, const trap_frame& frame) {
     const auto vector = static_cast<std::size_t>(frame.vector);
@@ -48,11 +63,13 @@ void describe(core::line_writer& out, const trap_frame& frame) {
 
 void print_registers(const void* state) {
     const auto& frame = *static_cast<const trap_frame*>(state);
-    const struct { const char* name; std::uint64_t value; } registers[]{
-        {"rip", frame.rip}, {"rsp", frame.rsp}, {"rfl", frame.rflags}, {"rax", frame.rax}, {"rbx", frame.rbx},
-        {"rcx", frame.rcx}, {"rdx", frame.rdx}, {"rsi", frame.rsi},    {"rdi", frame.rdi}, {"rbp", frame.rbp},
-        {"r8 ", frame.r8},  {"r9 ", frame.r9},  {"r10", frame.r10},    {"r11", frame.r11}, {"r12", frame.r12},
-        {"r13", frame.r13}, {"r14", frame.r14}, {"r15", frame.r15}};
+    const struct {
+        const char* name;
+        std::uint64_t value;
+    } registers[]{{"rip", frame.rip}, {"rsp", frame.rsp}, {"rfl", frame.rflags}, {"rax", frame.rax}, {"rbx", frame.rbx},
+                  {"rcx", frame.rcx}, {"rdx", frame.rdx}, {"rsi", frame.rsi},    {"rdi", frame.rdi}, {"rbp", frame.rbp},
+                  {"r8 ", frame.r8},  {"r9 ", frame.r9},  {"r10", frame.r10},    {"r11", frame.r11}, {"r12", frame.r12},
+                  {"r13", frame.r13}, {"r14", frame.r14}, {"r15", frame.r15}};
     for (std::size_t i = 0; i < std::size(registers);) {
         core::line_writer line;
         for (int column = 0; column < 3 && i < std::size(registers); ++column, ++i) {

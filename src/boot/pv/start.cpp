@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The first C++ of a PV domain. Compiled without a stack protector, because the canary changes on the way.
+#include "boot/start.hpp"
 #include "arch/x86_64/cpu.hpp"
 #include "arch/x86_64/features.hpp"
 #include "arch/x86_64/paging.hpp"
 #include "arch/x86_64/trap_frame.hpp"
-#include "boot/start.hpp"
 #include "core/domain.hpp"
 #include "core/image.hpp"
 #include "core/page_source.hpp"

@@ -20,7 +20,8 @@ int halvm_main() {
     }
     HALVM_CHECK(forward);
 
-    for (const std::chrono::nanoseconds nap : std::initializer_list<std::chrono::nanoseconds>{0ns, 1ns, 1us, 100us, 1ms, 20ms}) {
+    for (const std::chrono::nanoseconds nap :
+         std::initializer_list<std::chrono::nanoseconds>{0ns, 1ns, 1us, 100us, 1ms, 20ms}) {
         const auto before = halvm::clock::now();
         halvm::sleep_for(nap);
         HALVM_CHECK(halvm::clock::now() - before >= nap);
@@ -40,8 +41,10 @@ int halvm_main() {
     HALVM_CHECK(wall_passed >= steady_passed && steady_passed >= own_passed);
 
     if (const char* now = std::getenv("now")) {
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
-            std::chrono::system_clock::now().time_since_epoch()).count() - std::atoll(now);
+        const auto seconds =
+            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+                .count() -
+            std::atoll(now);
         std::printf("%lld s after the other clock\n", static_cast<long long>(seconds));
         HALVM_CHECK(seconds >= -1 && seconds <= 60);
     }

@@ -103,20 +103,31 @@ struct fault {
     std::string_view name;
     void (*commit)();
 };
-constexpr fault faults[]{
-    {"write_text", write_text},           {"write_text_alias", write_text_alias},
-    {"write_constant", write_constant},   {"execute_data", execute_data},
-    {"execute_text_alias", execute_text_alias}, {"execute_heap", execute_heap},
-    {"execute_stack", execute_stack},     {"read_null", read_null},
-    {"write_null", write_null},           {"call_null", call_null},
-    {"read_below_image", read_below_image}, {"read_beyond_image", read_beyond_image},
-    {"overflow_stack", overflow_stack},   {"smash_canary", smash_canary},
-    {"divide_by_zero", divide_by_zero},   {"trap", trap},
-    {"uncaught", uncaught},               {"uncaught_int", uncaught_int},
-    {"abort", abort_program},             {"terminate", terminate},
-    {"broken_contract", broken_contract}, {"out_of_memory", out_of_memory},
-    {"free_twice", free_twice},           {"free_inside", free_inside},
-    {"free_stack", free_stack}};
+constexpr fault faults[]{{"write_text", write_text},
+                         {"write_text_alias", write_text_alias},
+                         {"write_constant", write_constant},
+                         {"execute_data", execute_data},
+                         {"execute_text_alias", execute_text_alias},
+                         {"execute_heap", execute_heap},
+                         {"execute_stack", execute_stack},
+                         {"read_null", read_null},
+                         {"write_null", write_null},
+                         {"call_null", call_null},
+                         {"read_below_image", read_below_image},
+                         {"read_beyond_image", read_beyond_image},
+                         {"overflow_stack", overflow_stack},
+                         {"smash_canary", smash_canary},
+                         {"divide_by_zero", divide_by_zero},
+                         {"trap", trap},
+                         {"uncaught", uncaught},
+                         {"uncaught_int", uncaught_int},
+                         {"abort", abort_program},
+                         {"terminate", terminate},
+                         {"broken_contract", broken_contract},
+                         {"out_of_memory", out_of_memory},
+                         {"free_twice", free_twice},
+                         {"free_inside", free_inside},
+                         {"free_stack", free_stack}};
 
 }  // namespace
 
