@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <pthread.h>
+
 namespace halvm::libc::musl {
 
 // The thread, `struct pthread` of musl. Its fields that no pure object touches are only room.
@@ -124,11 +126,7 @@ static_assert(offsetof(state, auxv) == state_auxv);
 static_assert(sizeof(state) == 104);
 
 /// The thread that runs.
-inline thread* self() noexcept {
-    thread* found;
-    asm("mov %%fs:0, %0" : "=r"(found));
-    return found;
-}
+inline thread* self() noexcept { return reinterpret_cast<thread*>(pthread_self()); }
 
 // Defined in musl_state.cpp.
 extern "C" state __libc;

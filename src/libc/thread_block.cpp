@@ -22,11 +22,7 @@ struct block_end {
     std::uintptr_t dtv[2];  // what __tls_get_addr reads: the number of modules and where the image's block begins
 };
 
-std::size_t number(const unsigned char* symbol) noexcept {
-    std::size_t value = reinterpret_cast<std::size_t>(symbol);
-    asm("" : "+r"(value));  // else the compiler takes a symbol's address for never null
-    return value;
-}
+std::size_t number(const unsigned char* symbol) noexcept { return reinterpret_cast<std::size_t>(symbol); }
 
 std::size_t block_alignment() noexcept {
     const std::size_t wanted = number(__tls_align);

@@ -12,7 +12,8 @@ namespace report {
 inline int failures = 0;
 
 inline void check(bool passed, const char* expression, const char* file, int line) {
-    if (passed) return;
+    if (passed)
+        return;
     ++failures;
     const char* const slash = std::strrchr(file, '/');
     std::printf("%s:%d: check failed: %s\n", slash == nullptr ? file : slash + 1, line, expression);
@@ -25,8 +26,7 @@ bool throws(Call&& call) {
         std::forward<Call>(call)();
     } catch (const Exception&) {
         return true;
-    } catch (...) {
-    }
+    } catch (...) {}
     return false;
 }
 

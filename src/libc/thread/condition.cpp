@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// pthread condition variables. With one thread nobody signals while it waits: a wait with a deadline lasts until it, one
-// without ends in a panic. The clock of pthread_condattr_setclock() is kept where glibc's layout keeps it.
+// pthread condition variables. With one thread nobody signals while it waits: a wait with a deadline lasts until then,
+// one without ends in a panic. The clock of pthread_condattr_setclock() is kept where glibc's layout keeps it.
 #include "libc/thread/deadline.hpp"
 #include "libc/thread/self.hpp"
 

@@ -37,8 +37,8 @@ int pthread_key_create(pthread_key_t* created, void (*)(void*)) noexcept {
     return EAGAIN;
 }
 
-// libgcc refers to it weakly to find out whether there are locks, and then calls pthread_once and pthread_mutex_lock, to
-// which it refers weakly too: kernel.lds fetches them together.
+// libgcc refers to it weakly to find out whether there are locks, and then calls pthread_once and pthread_mutex_lock,
+// to which it refers weakly too: kernel.lds fetches them together.
 [[gnu::alias("pthread_key_create")]] int __pthread_key_create(pthread_key_t*, void (*)(void*)) noexcept;
 
 int pthread_key_delete(pthread_key_t number) noexcept {
