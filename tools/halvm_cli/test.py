@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds everything and runs the tests: all tiers, or those named.
+"""Builds and runs the tests: all tiers, or those named.
 
 Tiers are the tests' labels: lint, unit, linker, package and tools run on this
 machine, guest and domu under Xen in QEMU. A tier that cannot run is skipped by
@@ -55,7 +55,7 @@ class Tally:
 def main(arguments: argparse.Namespace) -> int:
     setup.ensure(packages.BUILD)
     for preset in PRESETS:
-        tree.build(preset, [])
+        tree.configure(preset, again=True)
     labels = {preset: _labels(preset) for preset in PRESETS}
     known = sorted(set().union(*(found.keys() for found in labels.values())))
     wanted = arguments.tiers or known
@@ -76,6 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
     for preset in PRESETS:
         here = [tier for tier in ran if tier in labels[preset]]
         if here:
+            tree.build(preset, [])
             _ctest(preset, here, arguments, tally)
     return _summary(ran, tally)
 

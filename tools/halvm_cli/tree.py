@@ -43,19 +43,23 @@ def program(preset: str, name: str) -> Path:
     return build_directory(preset) / "examples" / name / name
 
 
-def build(preset: str, targets: list[str]) -> None:
-    """Configure when needed and build the targets (all of them for [])."""
+def configure(preset: str, again: bool = False) -> None:
+    """Once is enough to build; again, to see tests that were added since."""
     for tool in ("cmake", "ninja", "g++"):
         if shutil.which(tool) is None:
             raise LabError(f"{tool} is not installed", "run `tools/halvm setup`.")
-    what = " ".join(targets) or "everything"
-    if not (build_directory(preset) / "build.ninja").exists():
+    if again or not (build_directory(preset) / "build.ninja").exists():
         with step(f"configuring build/{preset}"):
             _run(["cmake", "--preset", preset], "configure", preset)
+
+
+def build(preset: str, targets: list[str]) -> None:
+    """Configure when needed and build the targets (all of them for [])."""
+    configure(preset)
     command = ["cmake", "--build", "--preset", preset]
     if targets:
         command += ["--target", *targets]
-    with step(f"building {what} for {preset}"):
+    with step(f"building {' '.join(targets) or 'everything'} for {preset}"):
         _run(command, "build", preset)
 
 
