@@ -17,7 +17,7 @@ class Layer(NamedTuple):
 LAYERS = (
     Layer("vocabulary", ("include/halvm/error.hpp", "include/halvm/result.hpp", "include/halvm/bytes.hpp",
                          "include/halvm/units.hpp", "include/halvm/contract.hpp", "include/halvm/main.hpp",
-                         "include/halvm/program.hpp"), ()),
+                         "include/halvm/panic.hpp", "include/halvm/program.hpp"), ()),
     Layer("device", ("include/halvm/device/",), ("vocabulary",)),
     Layer("fiber", ("include/halvm/fiber/",), ("vocabulary", "device")),
     Layer("xen drivers", ("include/halvm/xen/system_console.hpp", "include/halvm/xen/console_ring.hpp",
@@ -31,21 +31,29 @@ LAYERS = (
     Layer("xen machine", ("src/boot/machine/halvm/machine.hpp",), ("xen", "xen drivers")),
     Layer("linux machine", ("src/linux/machine/halvm/machine.hpp",), ("linux",)),
     Layer("front doors", ("include/halvm/*",), ("vocabulary", "device", "xen machine", "linux machine")),
-    Layer("src/arch", ("src/arch/",), ("vocabulary", "xen", "src/core")),
+    Layer("src/fiber", ("src/fiber/",), ("vocabulary", "fiber", "src/arch", "src/linux")),
+    Layer("src/arch", ("src/arch/",), ("vocabulary", "fiber", "xen", "src/core")),
     Layer("src/core", ("src/core/",),
-          ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/arch", "src/libc")),
-    Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/arch")),
+          ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/arch", "src/fiber", "src/libc")),
+    Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/fiber", "src/arch")),
     Layer("src/boot", ("src/boot/",),
-          ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/arch", "src/core", "src/libc")),
-    Layer("src/linux", ("src/linux/",), ("vocabulary", "device", "fiber", "linux")),
+          ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/arch", "src/core", "src/fiber",
+           "src/libc")),
+    Layer("src/linux", ("src/linux/",), ("vocabulary", "device", "fiber", "linux", "src/fiber")),
 )
+
+# Headers that each machine has its own of; the build's include path chooses.
+MACHINES = {
+    "halvm/machine.hpp": ("src/boot/machine/halvm/machine.hpp", "src/linux/machine/halvm/machine.hpp"),
+    "fiber_machine.hpp": ("src/arch/x86_64/fiber_machine.hpp", "src/linux/fiber_machine.hpp"),
+}
 
 # Headers of others that only one place of the C++ may include, so that the rest goes through it.
 DOORS = (
     ("xen/*", ("include/halvm/xen/abi.hpp",)),
     ("tl/*", ("include/halvm/result.hpp",)),
     ("gsl/assert", ("include/halvm/contract.hpp",)),
-    ("boost/context/*", ("include/halvm/fiber/", "src/core/")),
+    ("boost/context/*", ("include/halvm/fiber/", "src/fiber/")),
 )
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(<[^>\n]+>|"[^"\n]+")', re.MULTILINE)
@@ -64,8 +72,8 @@ def layer_of(path: str) -> Layer | None:
 def resolve(path: str, spelling: str, tree: frozenset[str]) -> tuple[str, ...]:
     """The files of the tree that an include in `path` can mean; none when it is somebody else's header."""
     name = spelling[1:-1]
-    if name == "halvm/machine.hpp":
-        return tuple(layer.files[0] for layer in LAYERS if layer.name.endswith(" machine"))
+    if name in MACHINES:
+        return MACHINES[name]
     if name.startswith("halvm/"):
         return ("include/" + name,)
     if spelling.startswith('"'):
