@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from .advice import instead_of
 from .calls import KernelCall
-from .elf import SHN_UNDEF, Elf
+from .elf import SHN_UNDEF, STT_FILE, Elf
 from .graph import Graph, Node, Reference
 from .linkmap import LinkMap
 from .names import readable
@@ -19,6 +20,7 @@ from .parts import Parts
 MAIN = "_Z10halvm_mainv"
 _NO_SYSTEM = "there is no operating system under halvm"
 _SHOWN = 4
+_PASSING = re.compile(r"cc\w{6}\.o|.*-[0-9a-f]{6}\.o")  # of gcc, of clang
 
 
 class Blame:
@@ -59,13 +61,13 @@ class Blame:
 
     def sections_with(self, flags: int) -> list[str]:
         """The input sections that have all these flags and are in the image."""
-        return [f"{_short(file)}: section {section.name}" for file, kept in self.graph.kept.items() if file
+        return [f"{self._name(file)}: section {section.name}" for file, kept in self.graph.kept.items() if file
                 for elf in self._objects.open_all(file) for section in elf.sections
                 if section.flags & flags == flags and section.name in kept]
 
     def odd_sections(self, output: str, flags: int) -> list[str]:
         """Those input sections of an output section of which these flags are not what its others have."""
-        rows = [(section.flags & flags, f"{_short(piece.file)}: section {piece.name}")
+        rows = [(section.flags & flags, f"{self._name(piece.file)}: section {piece.name}")
                 for piece in self._map.pieces if piece.output == output and piece.file
                 for elf in self._objects.open_all(piece.file) if (section := elf.section(piece.name))]
         usual = Counter(found for found, _ in rows).most_common(1)
@@ -86,7 +88,7 @@ class Blame:
     def _own_call(self, call: KernelCall, node: Node | None) -> str:
         place = f"{_plain(call.function) or 'code without a name'}+{call.address - call.function_begin:#x}"
         path = self.graph.path(node, self._is_users) if node else []
-        what = (f"{_short(node.file) if node else 'the image'}: {place} is a `{call.instruction}` instruction: "
+        what = (f"{self._name(node.file) if node else 'the image'}: {place} is a `{call.instruction}` instruction: "
                 f"{_NO_SYSTEM}, and in a PV guest this is a hypercall")
         if node and self._is_users(node):
             return _lines(what, [], "call a function of halvm or of the standard library instead")
@@ -109,8 +111,18 @@ class Blame:
                 if step.symbol:  # A reference to a section, as within one object, has no name of its own.
                     through.append(_plain(step.symbol))
             by = f", through {', '.join(dict.fromkeys(through))}" if through else ""
-            lines[f"asked for by {_short(chain[0].source.file)}: {_plain(chain[0].function)}{by}"] = None
+            lines[f"asked for by {self._name(chain[0].source.file)}: {_plain(chain[0].function)}{by}"] = None
         return [*list(lines)[:_SHOWN], *([f"and in {len(lines) - _SHOWN} more places"] if len(lines) > _SHOWN else [])]
+
+    def _name(self, file: str) -> str:
+        """What the programmer calls an object: compilers that also link give theirs passing names."""
+        if ".ltrans" in os.path.basename(file):
+            return "the program (optimised when linking)"
+        if _PASSING.fullmatch(os.path.basename(file)):
+            sources = [symbol.name for elf in self._objects.open_all(file) for symbol in elf.symbols
+                       if symbol.kind == STT_FILE and symbol.name]
+            return sources[0] if sources else file
+        return _short(file)
 
     def _enters_c_library(self, step: Reference) -> bool:
         address = self.graph.address_of(step.symbol)
@@ -134,8 +146,6 @@ def _archive(file: str) -> str:
 
 
 def _short(file: str) -> str:
-    if ".ltrans" in os.path.basename(file):
-        return "the program (optimised when linking)"
     return os.path.basename(file) if _archive(file) != file else file
 
 

@@ -48,7 +48,7 @@ _DYNAMIC = "a kernel has no dynamic linker and loads no shared libraries"
 LONG: dict[str, Rule] = {
     **_rules(Action.KEEP, Value.ONE,
              "plugin plugin-opt wrap defsym require-defined sort-section sysroot dependency-file "
-             "compress-debug-sections library-path trace-symbol max-cache-size"),
+             "compress-debug-sections library-path trace-symbol package-metadata"),
     **_rules(Action.KEEP, Value.JOINED, "build-id demangle sort-common"),
     **_rules(Action.KEEP, Value.NONE,
              "no-gc-sections print-gc-sections no-print-gc-sections start-group end-group whole-archive "

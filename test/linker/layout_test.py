@@ -118,6 +118,13 @@ class Layout(LinkTest):
         for symbol, segment in (("__start_my_set", "rodata"), ("counted", "data"), ("_Z4workv", "text")):
             self.assertTrue(at[f"__{segment}_begin"] <= at[symbol] < at[f"__{segment}_end"], symbol)
 
+    def test_objects_of_many_kinds(self) -> None:
+        for flags in ("-ggdb3", "-g -gdwarf-4", "-g -gsplit-dwarf", "-g -fdebug-types-section", "-g -gz", "-mcmodel=large",
+                      "-fcf-protection", "-fpatchable-function-entry=4", "-march=x86-64-v3", "-fno-pie", "-fPIC",
+                      "-fno-plt", "-Wa,-mrelax-relocations=no", "-fno-function-sections", "-fno-exceptions", "-O0"):
+            with self.subTest(flags):
+                self.linked(self.compile(PROGRAM, "main.o", *flags.split()), "-Wl,--package-metadata={}")
+
     def test_unused_functions_are_left_out(self) -> None:
         _, at = self.image(source="int unused() { return 1; } int halvm_main() { return 0; }")
         self.assertNotIn("_Z6unusedv", at)

@@ -45,6 +45,10 @@ class Refusals(LinkTest):
                                    "what to do: a domain is one program")
         self.assertEqual(said.count("ldkernel: "), 1, said)
 
+    def test_a_source_that_is_compiled_and_linked_at_once_is_named_by_its_file(self) -> None:
+        (self.folder / "app.cpp").write_text('extern "C" int fork(); int halvm_main() { return fork(); }\n')
+        self.assert_refused(["app.cpp"], "asked for by app.cpp: halvm_main")
+
     def test_several_such_calls_have_a_message_each(self) -> None:
         source = ("#include <sys/socket.h>\n#include <unistd.h>\n"
                   "int halvm_main() { return socket(1, 2, 3) + fork() + pipe(nullptr); }\n")
