@@ -28,6 +28,7 @@ SYMBOLS = [
     Symbol("main", 0x100200, 0x60, True),
     Symbol("__stack_guard", 0x103000, 0, False),
     Symbol("__stack_bottom", 0x104000, 0, False),
+    Symbol("__stack_top", 0x106000, 0, False),
 ]
 
 
@@ -75,6 +76,12 @@ class CrashTest(unittest.TestCase):
         self.assertIn("#0 0x000000000010016c recurse+0x7", text)
         self.assertIn("recurse+0x13  (2 times)", text)
         self.assertIn("#3 0x0000000000100249 main+0x49", text)
+
+    def test_nothing_above_the_stack_is_taken_for_a_frame(self) -> None:
+        found = crash.parse(DUMP.format(domain=0, rsp=0x105FF8), 0)
+        text = crash.report(found, fake_kernel(), fake_kernel())
+        self.assertIn("recurse+0x13", text)
+        self.assertNotIn("main+0x49", text)
 
     def test_a_stripped_kernel_says_so(self) -> None:
         kernel = fake_kernel()

@@ -25,19 +25,19 @@
 
         .bss
         .align  4096
-        .globl  __stack_guard, __stack_bottom
+        .globl  __stack_guard, __stack_bottom, __stack_top
 __stack_guard:
         .skip   4096
 __stack_bottom:
         .skip   8192
-stack_top:
+__stack_top:
 
         .text
         .globl  tiny_entry
         .type   tiny_entry, @function
 // rsi: start_info. [xen/xen.h]
 tiny_entry:
-        mov     $stack_top, %rsp
+        mov     $__stack_top, %rsp
         lea     command_line_offset(%rsi), %rbx
         // update_va_mapping(guard, 0, UVMF_INVLPG)
         mov     $__stack_guard, %rdi

@@ -103,7 +103,10 @@ def conclude(guest: Guest, result: DomainRun, left: bool, timeout: float | None)
         report = crash.report(found, Elf(guest.kernel), with_symbols(guest.kernel))
         print(f"halvm: {report}", file=sys.stderr)
         return CRASHED
-    if result.panicked or result.end in ("crash", "watchdog"):
+    if result.panicked:
+        say("the guest panicked; it says why above")
+        return CRASHED
+    if result.end in ("crash", "watchdog"):
         say(f"the guest ended by {result.end}")
         return CRASHED
     if result.end == "timeout":

@@ -66,19 +66,23 @@ class Stack:
     name: str
     guard: int
     bottom: int
+    top: int
 
 
 def stacks(symbols: Elf) -> list[Stack]:
-    guard, bottom = symbols.value_of("__stack_guard"), symbols.value_of("__stack_bottom")
-    return [Stack("the main stack", guard, bottom)] if guard and bottom else []
+    borders = [symbols.value_of(f"__stack_{border}") for border in ("guard", "bottom", "top")]
+    return [Stack("the main stack", *borders)] if all(borders) else []
+
+
+def stack_of(crash: Crash, symbols: Elf) -> Stack | None:
+    """The stack that was in use."""
+    return next((s for s in stacks(symbols) if s.guard <= crash.rsp < s.top), None)
 
 
 def overflowed(crash: Crash, symbols: Elf) -> Stack | None:
     """The stack that overflowed, when that is what the crash was."""
-    for stack in stacks(symbols):
-        if stack.guard <= crash.rsp < stack.bottom + _FRAME:
-            return stack
-    return None
+    stack = stack_of(crash, symbols)
+    return stack if stack and crash.rsp < stack.bottom + _FRAME else None
 
 
 def _after_call(symbols: Elf, address: int) -> bool:
@@ -113,8 +117,11 @@ def _demangled(names: list[str]) -> list[str]:
 
 def _frames(crash: Crash, kernel: Elf, symbols: Elf) -> list[int]:
     """Return addresses on the stack, innermost first: a guess, but one by call instructions."""
+    stack = stack_of(crash, symbols)
     found = [crash.rip]
-    for _, word in crash.stack:
+    for address, word in crash.stack:
+        if stack and address >= stack.top:
+            break
         function = symbols.function_at(word - 1)
         if function and word != function.value and _after_call(kernel, word):
             found.append(word)

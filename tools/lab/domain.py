@@ -20,8 +20,8 @@ from .lane import Lane
 # [xen/sched.h: SHUTDOWN_*]
 _REASONS = {0: "poweroff", 1: "reboot", 2: "suspend", 3: "crash", 4: "watchdog", 5: "soft_reset"}
 
-# How much of a crashed guest's stack is looked at for return addresses.
-_STACK_BYTES = 16384
+# How much of a crashed guest's stack is looked at for return addresses, at most.
+_STACK_BYTES = 262144
 
 
 @dataclass
