@@ -2,8 +2,6 @@
 """crash.py: Xen's register dumps, and telling a stack overflow from other crashes."""
 
 import unittest
-from pathlib import Path
-from unittest import mock
 
 from lab import crash
 from lab.elf import Elf, Symbol
@@ -19,7 +17,7 @@ DUMP = """\
 (XEN) rbp: 0000000000000002   rsp: {rsp:016x}   r8:  0000000000000000
 (XEN) cr3: 0000000095d1b000   cr2: 0000000000103fd0
 (XEN) Guest stack trace from rsp={rsp:016x}:
-(XEN)    0000000000100178 0000000000000000 0000000000100178 0000000000100249
+(XEN)    0000000000100178 0000000000100258 0000000000100178 0000000000100249
 (XEN)    ffffffffffffffff
 """
 
@@ -32,10 +30,21 @@ SYMBOLS = [
 ]
 
 
+# What is called just before these addresses; elsewhere there is no call.
+CALLS = {0x100178: 0x100165, 0x100249: 0x100165, 0x100258: 0x100100}
+
+
+def code_before(address: int, size: int) -> bytes:
+    after = address + size
+    if after not in CALLS:
+        return bytes(size)
+    return b"\0\0\xe8" + (CALLS[after] - after).to_bytes(4, "little", signed=True)
+
+
 def fake_kernel() -> Elf:
     kernel = Elf.__new__(Elf)
     kernel.__dict__["symbols"] = SYMBOLS
-    kernel.read = mock.Mock(return_value=b"")
+    kernel.read = code_before
     return kernel
 
 
@@ -76,6 +85,11 @@ class CrashTest(unittest.TestCase):
         self.assertIn("#0 0x000000000010016c recurse+0x7", text)
         self.assertIn("recurse+0x13  (2 times)", text)
         self.assertIn("#3 0x0000000000100249 main+0x49", text)
+
+    def test_what_earlier_calls_left_on_the_stack_is_no_frame(self) -> None:
+        found = crash.parse(DUMP.format(domain=0, rsp=0x105000), 0)
+        text = crash.report(found, fake_kernel(), fake_kernel())
+        self.assertNotIn("main+0x58", text)
 
     def test_nothing_above_the_stack_is_taken_for_a_frame(self) -> None:
         found = crash.parse(DUMP.format(domain=0, rsp=0x105FF8), 0)

@@ -85,15 +85,19 @@ def overflowed(crash: Crash, symbols: Elf) -> Stack | None:
     return stack if stack and crash.rsp < stack.bottom + _FRAME else None
 
 
-def _after_call(symbols: Elf, address: int) -> bool:
-    """Whether the bytes before the address look like a call instruction."""
-    code = symbols.read(address - 7, 7)
+_INDIRECT = -1
+
+
+def _called_from(kernel: Elf, address: int) -> int | None:
+    """What the call instruction before this address calls; None when there is none."""
+    code = kernel.read(address - 7, 7)
     if len(code) < 7:
-        # A debug file has no code: every address inside a function may be one.
-        return True
-    return code[2] == 0xE8 or any(
-        code[7 - size] == 0xFF and code[8 - size] & 0x38 == 0x10 for size in (2, 3, 4, 6, 7)
-    )
+        return None
+    if code[2] == 0xE8:
+        return address + struct.unpack_from("<i", code, 3)[0]
+    if any(code[7 - size] == 0xFF and code[8 - size] & 0x38 == 0x10 for size in (2, 3, 4, 6, 7)):
+        return _INDIRECT
+    return None
 
 
 def _names(addresses: list[int], symbols: Elf) -> list[str]:
@@ -116,15 +120,30 @@ def _demangled(names: list[str]) -> list[str]:
 
 
 def _frames(crash: Crash, kernel: Elf, symbols: Elf) -> list[int]:
-    """Return addresses on the stack, innermost first: a guess, but one by call instructions."""
+    """Return addresses on the stack, innermost first.
+
+    Without frame pointers this is a guess: a word counts when the call before
+    it calls the function below, or calls through a pointer. What earlier calls
+    left on the stack seldom does. When nothing fits, a function may have ended
+    in a jump to the one below, and the next call of any kind counts.
+    """
     stack = stack_of(crash, symbols)
-    found = [crash.rip]
+    calls = []
     for address, word in crash.stack:
         if stack and address >= stack.top:
             break
-        function = symbols.function_at(word - 1)
-        if function and word != function.value and _after_call(kernel, word):
-            found.append(word)
+        target = _called_from(kernel, word)
+        if target is not None and symbols.function_at(word - 1):
+            calls.append((word, target))
+    found = [crash.rip]
+    index = 0
+    while index < len(calls):
+        below = symbols.function_at(found[-1])
+        begin = below.value if below else 0
+        fitting = (i for i in range(index, len(calls)) if calls[i][1] in (begin, _INDIRECT))
+        index = next(fitting, index)
+        found.append(calls[index][0])
+        index += 1
     return found
 
 
