@@ -96,11 +96,15 @@ class ResultsTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
             file.write(
                 '<testsuite><testcase name="a" status="run"/><testcase name="b" status="fail"><failure/></testcase>'
-                '<testcase name="c" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/></testcase></testsuite>'
+                '<testcase name="c" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>'
+                "<system-out>words\nskipped: no QEMU\n</system-out></testcase>"
+                '<testcase name="d" status="notrun"><skipped message="Unable to find executable"/></testcase></testsuite>'
             )
             file.flush()
             tally.add_junit(Path(file.name), "xen")
-        self.assertEqual((tally.passed, len(tally.failed), len(tally.skipped)), (1, 1, 1))
+        self.assertEqual(tally.passed, 1)
+        self.assertEqual(tally.failed, ["xen: b", "xen: d: Unable to find executable"])
+        self.assertEqual(tally.skipped, ["xen: c: skipped: no QEMU"])
 
     def test_guests_memory_and_back_ends_are_read_from_the_configuration(self) -> None:
         self.assertEqual(Guest("g", Path("x"), "memory = 16\n").megabytes(), 16)

@@ -44,12 +44,20 @@ class Tally:
     def add_junit(self, path: Path, preset: str) -> None:
         for case in xml.parse(path).getroot().iter("testcase"):
             name = f"{preset}: {case.get('name')}"
+            why = case.find("skipped")
+            message = why.get("message", "") if why is not None else ""
             if case.get("status") == "run":
                 self.passed += 1
-            elif case.get("status") in ("notrun", "disabled") or case.find("skipped") is not None:
-                self.skipped.append(name)
+            elif case.get("status") == "disabled" or message.startswith("SKIP_"):
+                self.skipped.append(f"{name}: {_last_line(case.findtext('system-out'))}")
             else:
-                self.failed.append(name)
+                # Also a test whose program is not there: ctest calls that "not run".
+                self.failed.append(f"{name}{': ' + message if message else ''}")
+
+
+def _last_line(text: str | None) -> str:
+    lines = (text or "").strip().splitlines()
+    return lines[-1] if lines else "it gave no reason"
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import difflib
+import fcntl
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.progress import detail, step
+from lab.progress import detail, say, step
 
 # What ninja begins each step's line with.
 _PROGRESS = re.compile(r"\[(\d+)/(\d+)\] ")
@@ -63,7 +66,35 @@ def build(preset: str, targets: list[str]) -> None:
         _run(command, "build", preset)
 
 
+@contextmanager
+def _alone_in(preset: str) -> Iterator[None]:
+    """Two builds in one directory at once would spoil it: the second waits."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with open(ROOT / "build" / f".{preset}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another halvm is building in build/{preset}; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _run(command: list[str], verb: str, preset: str) -> None:
+    with _alone_in(preset):
+        code, text = _output_of(command)
+    if code == 0:
+        return
+    print("\n" + text, file=sys.stderr, end="")
+    hint = f"the output above is cmake's; to repeat it: {' '.join(command)}"
+    if "Could not find a package configuration file" in text:
+        hint += "\n  if a package is missing, `tools/halvm setup` installs it."
+    if "No space left" in text:
+        hint += "\n  the disk is full."
+    raise LabError(f"could not {verb} build/{preset}", hint)
+
+
+def _output_of(command: list[str]) -> tuple[int, str]:
+    """Run it and return its exit code and what it said, but for ninja's progress."""
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -81,13 +112,4 @@ def _run(command: list[str], verb: str, preset: str) -> None:
         process.terminate()
         process.wait()
         raise
-    if code == 0:
-        return
-    text = "".join(said)
-    print("\n" + text, file=sys.stderr, end="")
-    hint = f"the output above is cmake's; to repeat it: {' '.join(command)}"
-    if "Could not find a package configuration file" in text:
-        hint += "\n  if a package is missing, `tools/halvm setup` installs it."
-    if "No space left" in text:
-        hint += "\n  the disk is full."
-    raise LabError(f"could not {verb} build/{preset}", hint)
+    return code, "".join(said)
