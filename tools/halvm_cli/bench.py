@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    found = {path.stem: path for path in sorted(BENCH.glob("*.py"))}
+    found = benches()
     for name in arguments.names:
         if name not in found:
             raise LabError(
@@ -49,6 +49,12 @@ def main(arguments: argparse.Namespace) -> int:
     if failed:
         raise LabError("these benches failed: " + ", ".join(failed), "their messages are above.")
     return 0
+
+
+def benches() -> dict[str, Path]:
+    """Every Python file of bench/ that has a main; the others are what they share."""
+    paths = sorted(BENCH.glob("*.py"))
+    return {path.stem: path for path in paths if "\ndef main(" in path.read_text()}
 
 
 def _run(name: str, program: Path, as_json: bool, figures: list[dict]) -> int:

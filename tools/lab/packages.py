@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from . import cache
 from .errors import LabError
 
 # To build halvm.
@@ -117,9 +118,37 @@ def _advice(stderr: str) -> str:
     return "run `sudo apt-get update`, then the same command again; Debian 12 has all of these packages."
 
 
+# apt's complaints about package lists that are missing, or older than the mirror.
+_STALE_LISTS = re.compile(r"404 +Not Found|No packages found|Unable to locate|Can't find a source", re.I)
+
+
+def _apt(words: list[str], what: str, cwd: Path | None = None) -> str:
+    """Run apt-get or apt-cache, the second time with fresh lists of our own if the system's do not do."""
+    command, *rest = words
+    # As root, apt would rather download as user _apt, who cannot write into root's cache.
+    options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+    try:
+        return _run([command, *options, *rest], what, cwd)
+    except LabError as error:
+        if not _STALE_LISTS.search(str(error)):
+            raise
+    private = _private_lists()
+    with cache.locked("apt"):
+        _run(["apt-get", "-q", *options, *private, "update"], "fetch the package lists")
+    return _run([command, *options, *private, *rest], what, cwd)
+
+
+def _private_lists() -> list[str]:
+    """Options that keep apt's state in the cache: updating the system's lists would need root."""
+    base = cache.directory() / "apt"
+    (base / "lists/partial").mkdir(parents=True, exist_ok=True)
+    (base / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
+    return ["-o", f"Dir::State::Lists={base}/lists", "-o", f"Dir::Cache={base}/cache"]
+
+
 def kernel_package() -> str:
     """The name of the kernel package that linux-image-amd64 stands for today."""
-    text = _run(["apt-cache", "show", DOM0_KERNEL_META], "look up the dom0 kernel's package")
+    text = _apt(["apt-cache", "show", DOM0_KERNEL_META], "look up the dom0 kernel's package")
     found = re.search(r"^Depends:.*?\b(linux-image-[0-9][^\s,(]*)", text, re.M)
     if not found:
         raise LabError(
@@ -131,11 +160,8 @@ def kernel_package() -> str:
 def fetch(names: tuple[str, ...], into: Path) -> list[Path]:
     """Download packages (without installing them) and return their files."""
     into.mkdir(parents=True, exist_ok=True)
-    command = ["apt-get", "-q", "download"]
-    if os.geteuid() == 0:
-        # apt would rather download as user _apt, who cannot write into root's cache.
-        command += ["-o", "APT::Sandbox::User=root"]
-    _run([*command, *names], "download " + ", ".join(names[:3]) + (" ..." if names[3:] else ""), into)
+    what = "download " + ", ".join(names[:3]) + (" ..." if names[3:] else "")
+    _apt(["apt-get", "-q", "download", *names], what, into)
     return sorted(into.glob("*.deb"))
 
 
