@@ -14,8 +14,8 @@ namespace core = halvm::core;
 constexpr std::size_t ordinary_alignment = 16;
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
-    // An object larger than this could not be measured by a ptrdiff_t.
-    if (size > PTRDIFF_MAX - alignment) {
+    // A larger object could not be measured by a ptrdiff_t.
+    if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX - size) {
         errno = ENOMEM;
         return nullptr;
     }

@@ -75,6 +75,8 @@ int halvm_main() {
     HALVM_CHECK(posix_memalign(&memory, 256, 1000) == 0 && aligned(memory, 256));
     std::free(memory);
     HALVM_CHECK(posix_memalign(&memory, 3, 8) == EINVAL);
+    HALVM_CHECK(posix_memalign(&memory, std::size_t{1} << 40, 8) == ENOMEM);
+    HALVM_CHECK(posix_memalign(&memory, std::size_t{1} << 63, 8) == ENOMEM);
 
     auto* zeroes = static_cast<unsigned char*>(std::calloc(100, 100));
     bool all_zero = zeroes != nullptr;

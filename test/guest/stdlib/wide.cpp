@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// feature: wide characters and strings, `swprintf`; UTF-8 by `std::codecvt` and `std::filesystem::path`
+// feature: wide characters and strings, `swprintf`; UTF-8 to UTF-16 by `std::filesystem::path`
 #include "report.hpp"
 
-#include <codecvt>
 #include <cstdlib>
 #include <cwchar>
 #include <filesystem>
 #include <iomanip>
-#include <locale>
 #include <sstream>
 #include <string>
 
