@@ -68,7 +68,10 @@ class CpioTest(unittest.TestCase):
         archive.link("a/link", "b/file")
         archive.directory("a/c")
         with tempfile.TemporaryDirectory() as directory:
-            subprocess.run(["busybox", "cpio", "-i"], input=archive.bytes(), cwd=directory, check=True, stderr=subprocess.DEVNULL)
+            command = ["busybox", "cpio", "-i"]
+            subprocess.run(
+                command, input=archive.bytes(), cwd=directory, check=True, stderr=subprocess.DEVNULL
+            )
             self.assertEqual((Path(directory) / "a/link").read_text(), "hello")
             self.assertTrue((Path(directory) / "a/c").is_dir())
 
@@ -78,7 +81,8 @@ class CpioTest(unittest.TestCase):
 
 class ResultsTest(unittest.TestCase):
     def test_a_counted_guest(self) -> None:
-        text = "@1 s 1000\n@1 f 1500 300\n@1 e 0 900\n@1 before 10\n@1 after 40\n@11 s 5\n@1 log hi\n@1 list h 3 16 1 -b---- 0.0\n"
+        lines = ["s 1000", "f 1500 300", "e 0 900", "before 10", "after 40", "log hi", "list h 3 16 1 -b---- 0.0"]
+        text = "@11 s 5\n" + "".join(f"@1 {line}\n" for line in lines)
         subject = measure.Subject("hello", Path("x"), memory_mb=4)
         found = measure._counted(1, subject, text)
         self.assertEqual((found.first_line_ns, found.delay_ns, found.total_ns), (300, 500, 900))
@@ -98,7 +102,8 @@ class ResultsTest(unittest.TestCase):
                 '<testsuite><testcase name="a" status="run"/><testcase name="b" status="fail"><failure/></testcase>'
                 '<testcase name="c" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>'
                 "<system-out>words\nskipped: no QEMU\n</system-out></testcase>"
-                '<testcase name="d" status="notrun"><skipped message="Unable to find executable"/></testcase></testsuite>'
+                '<testcase name="d" status="notrun"><skipped message="Unable to find executable"/></testcase>'
+                "</testsuite>"
             )
             file.flush()
             tally.add_junit(Path(file.name), "xen")

@@ -50,7 +50,12 @@ class XenHostTest(unittest.TestCase):
         path.chmod(0o755)
 
     def run_guest(
-        self, state: str, status: str = "0", create: str = ":", console: str = "exec sleep 9", timeout: float | None = None
+        self,
+        state: str,
+        status: str = "0",
+        create: str = ":",
+        console: str = "exec sleep 9",
+        timeout: float | None = None,
     ) -> tuple[int, str, str]:
         self.program("xl", XL.format(directory=self.directory, state=state, create=create, console=console))
         self.program("xenstore-read", XENSTORE_READ.format(status=status))

@@ -41,33 +41,31 @@ def qemu_machine(cpu: str, memory_mb: int, icount: bool) -> list[str]:
     ]
 
 
-def xen_for_guest_as_dom0(memory_mb: int, extra: str = "") -> str:
+def xen_for_guest_as_dom0(memory_mb: int) -> str:
     """Xen's command line when the guest is the only domain there is.
 
-    Without the scrubbing of free memory QEMU's process stays small.
-    Without `noreboot` a guest that ends makes QEMU exit. `sync_console` would
-    slow every line down; the serial line loses nothing without it.
+    Without the scrubbing of free memory QEMU's process stays small. Without
+    `noreboot` a guest that ends makes QEMU exit. `sync_console` would slow every
+    line down; the serial line loses nothing without it.
     """
-    line = f"console=com1 com1=115200,8n1 vga=none dom0_mem={memory_mb}M bootscrub=0 loglvl=info"
-    return f"{line} {extra}".strip()
+    return f"console=com1 com1=115200,8n1 vga=none bootscrub=0 loglvl=info dom0_mem={memory_mb}M"
 
 
-def xen_for_lab(dom0_memory_mb: int, extra: str = "") -> str:
+def xen_for_lab(dom0_memory_mb: int) -> str:
     """Xen's command line under a Linux dom0.
 
     `guest_loglvl=all` puts the register dump of every crashing guest on the
     console without a rate limit.
     """
-    line = (
-        f"console=com1 com1=115200,8n1 vga=none dom0_mem={dom0_memory_mb}M,max:{dom0_memory_mb}M "
-        "dom0_max_vcpus=1 bootscrub=0 loglvl=info guest_loglvl=all/all"
+    return (
+        "console=com1 com1=115200,8n1 vga=none bootscrub=0 loglvl=info guest_loglvl=all/all "
+        f"dom0_mem={dom0_memory_mb}M,max:{dom0_memory_mb}M dom0_max_vcpus=1"
     )
-    return f"{line} {extra}".strip()
 
 
-def dom0_linux(extra: str = "") -> str:
+def dom0_linux() -> str:
     """Linux's command line as dom0."""
-    return f"console=hvc0 quiet loglevel=3 panic=-1 {extra}".strip()
+    return "console=hvc0 quiet loglevel=3 panic=-1"
 
 
 # The address that QEMU's DHCP server gives to the first who asks.

@@ -75,7 +75,7 @@ def artifact(name: str, key: str, build: Callable[[Path], None]) -> Path:
             if error.errno == errno.ENOSPC:
                 raise LabError(
                     f"the disk is full: {name} does not fit into {directory()}",
-                    "free some space (the lab needs about 700 MB while it is built, 150 MB after), "
+                    "free some space (the lab needs about 700 MB while it is built, 100 MB after), "
                     "or set XDG_CACHE_HOME to a place that has it.",
                 ) from error
             raise

@@ -168,7 +168,8 @@ def report(crash: Crash, kernel: Elf, symbols: Elf) -> str:
     if stack:
         lines.append(f"stack overflow: {stack.name} ran into its guard page (rsp {crash.rsp:#x})")
     else:
-        lines.append(f"the guest crashed at rip {crash.rip:#x}, rsp {crash.rsp:#x}, cr2 {crash.registers.get('cr2', 0):#x}")
+        fault = crash.registers.get("cr2", 0)
+        lines.append(f"the guest crashed at rip {crash.rip:#x}, rsp {crash.rsp:#x}, cr2 {fault:#x}")
     addresses = _frames(crash, kernel, symbols)
     names = _names(addresses, symbols)
     lines += _listed([f"{a:#018x} {name}" for a, name in zip(addresses, names)])

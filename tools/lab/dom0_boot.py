@@ -44,7 +44,6 @@ class Options:
     stop_at: str = ""  # a pattern in the program's output after which nothing more is wanted
     input: str = ""  # typed at the guest's console
     input_after: str = ""  # when this pattern has come out; else as soon as the guest starts
-    xen_extra: str = ""
 
 
 class _Output:
@@ -125,7 +124,7 @@ def run(
                 options.cpu, options.memory_mb + boot_lines.XEN_MEMORY_MB, options.icount
             ),
             *("-kernel", str(hypervisor.xen())),
-            *("-append", boot_lines.xen_for_guest_as_dom0(options.memory_mb, options.xen_extra)),
+            *("-append", boot_lines.xen_for_guest_as_dom0(options.memory_mb)),
             *("-initrd", f"{directory}/guest {guest_line}"),
         ]
         with Qemu(arguments) as machine:

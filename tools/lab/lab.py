@@ -37,7 +37,6 @@ class Settings:
     dom0_memory_mb: int = boot_lines.DOM0_MEMORY_MB
     lanes: int = 4
     boot_timeout: float = 120.0
-    xen_extra: str = ""
     forwards: tuple[str, ...] = ()  # QEMU's words, tcp:127.0.0.1:8080-10.0.2.15:80
     log: Path | None = None  # everything that came out of the machine's console
 
@@ -83,7 +82,7 @@ class Lab:
                 icount=False,
             ),
             *("-kernel", str(xen)),
-            *("-append", boot_lines.xen_for_lab(settings.dom0_memory_mb, settings.xen_extra)),
+            *("-append", boot_lines.xen_for_lab(settings.dom0_memory_mb)),
             *("-initrd", f"vmlinux {boot_lines.dom0_linux()},initramfs"),
             *boot_lines.user_network(settings.forwards),
             *("-device", f"virtio-serial-pci,max_ports={settings.lanes + 1}"),
