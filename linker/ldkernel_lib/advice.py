@@ -44,4 +44,4 @@ _INSTEAD = {name: cure for cure, names in _GROUPS.items() for name in names.spli
 
 def instead_of(call: str) -> str:
     """Empty when nothing better is known."""
-    return _INSTEAD.get(call) or _INSTEAD.get(call.lstrip("_"), "")
+    return _INSTEAD.get(call, _INSTEAD.get(call.lstrip("_"), ""))

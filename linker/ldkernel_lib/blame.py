@@ -28,8 +28,8 @@ class Blame:
         self._objects = Objects()
         self._map = linked
         self._parts = parts
-        self._ours = frozenset(parts.libraries)
-        self._c_library = parts.libraries[1]
+        self._ours = frozenset(os.path.realpath(library) for library in parts.libraries)
+        self._c_library = os.path.realpath(parts.libraries[1])
         self.graph = Graph(image, linked, self._objects)
 
     def undefined(self, symbol: str, uses: list[Reference]) -> str:
@@ -127,13 +127,13 @@ class Blame:
     def _enters_c_library(self, step: Reference) -> bool:
         address = self.graph.address_of(step.symbol)
         target = self.graph.node_at(address) if address else None
-        return target is not None and _archive(target.file) == self._c_library
+        return target is not None and os.path.realpath(_archive(target.file)) == self._c_library
 
     def _is_users(self, node: Node) -> bool:
         return not self._is_ours(node.file)
 
     def _is_ours(self, file: str) -> bool:
-        return _archive(file) in self._ours
+        return os.path.realpath(_archive(file)) in self._ours
 
 
 def readable_with_parameters(symbols: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .elf import SHF_ALLOC, SHT_NOBITS, Elf
 from .errors import Refusal
@@ -70,7 +70,7 @@ def explain(image_path: str, name: str, map_text: str, folder: str = "") -> str:
     return "\n".join(_aligned(lines)) + "\n"
 
 
-def _count(pieces: Iterable[Piece], key) -> Counter[str]:
+def _count(pieces: Iterable[Piece], key: Callable[[Piece], str]) -> Counter[str]:
     counted: Counter[str] = Counter()
     for piece in pieces:
         counted[key(piece)] += piece.size

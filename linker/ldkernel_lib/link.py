@@ -53,8 +53,9 @@ def link(options: Options, parts: Parts) -> None:
             text = file.read().replace(folder + os.sep, "")  # The same link gives the same bytes.
         kernel, debug = _split(linked, text, folder, os.path.basename(debug_file))
         if options.map_file:
-            with open(options.map_file, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(text)
+            _write(options.map_file, text)
+        if options.dependency_file:
+            _write(options.dependency_file, _dependencies(options.output, text, parts))
         if options.print_map:
             sys.stdout.write(text)
         if options.explain is not None:
@@ -63,6 +64,22 @@ def link(options: Options, parts: Parts) -> None:
             with process.uninterrupted():
                 os.replace(debug, debug_file)
                 os.replace(kernel, options.output)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _dependencies(output: str, map_text: str, parts: Parts) -> str:
+    """For make: what the kernel was made of, with an empty rule for each, so that one that goes away is no error."""
+    made_of = [file.replace(" ", "\\ ") for file in [*LinkMap(map_text).files, *parts.libraries]
+               if os.path.isfile(file)]
+    rules = "".join(f"\n{file}:\n" for file in dict.fromkeys(made_of))
+    return f"{output.replace(' ', chr(92) + ' ')}: {' '.join(dict.fromkeys(made_of))}\n{rules}"
 
 
 def audit_image(linked: Linked, parts: Parts, folder: str) -> list[str]:

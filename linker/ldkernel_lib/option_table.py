@@ -47,7 +47,7 @@ _DYNAMIC = "a kernel has no dynamic linker and loads no shared libraries"
 # Options of more than one letter, with one dash or two.
 LONG: dict[str, Rule] = {
     **_rules(Action.KEEP, Value.ONE,
-             "plugin plugin-opt wrap defsym require-defined sort-section sysroot dependency-file "
+             "plugin plugin-opt wrap defsym require-defined sort-section sysroot "
              "compress-debug-sections library-path trace-symbol package-metadata"),
     **_rules(Action.KEEP, Value.JOINED, "build-id demangle sort-common"),
     **_rules(Action.KEEP, Value.NONE,
@@ -82,7 +82,7 @@ LONG: dict[str, Rule] = {
     **_rules(Action.REFUSE, Value.ONE, "unresolved-symbols", _UNDEFINED),
     **_rules(Action.REFUSE, Value.NONE, "warn-unresolved-symbols noinhibit-exec", _UNDEFINED),
     **_rules(Action.REFUSE, Value.ONE, "just-symbols", "a kernel is one file; link the object itself"),
-    **_rules(Action.SPECIAL, Value.ONE, "Map library undefined halvm-core output"),
+    **_rules(Action.SPECIAL, Value.ONE, "Map library undefined halvm-core output dependency-file"),
     **_rules(Action.SPECIAL, Value.JOINED, "explain"),
     **_rules(Action.SPECIAL, Value.NONE, "print-map no-halvm-symbols relocatable version help"),
 }

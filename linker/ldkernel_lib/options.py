@@ -26,6 +26,7 @@ class Options:
     inputs: list[str] = field(default_factory=list)  # the files among kept
     notes: list[str] = field(default_factory=list)  # one line each for the user
     map_file: str | None = None
+    dependency_file: str | None = None
     print_map: bool = False
     explain: str | None = None  # "" for -Wl,--explain, else the image named by --explain=IMAGE
     symbols: bool = True
@@ -143,6 +144,8 @@ def _special(word: str, name: str, value: str | None, words: _Words, options: Op
             raise UsageError(f"-m {value}: halvm kernels are elf_x86_64")
     elif name == "Map":
         options.map_file = value
+    elif name == "dependency-file":
+        options.dependency_file = value
     elif name in ("M", "print-map"):
         options.print_map = True
     elif name == "explain":

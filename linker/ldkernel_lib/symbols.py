@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .elf import (SHF_EXECINSTR, SHN_ABS, SHN_UNDEF, STB_GLOBAL, STB_LOCAL, STT_FUNC, STT_IFUNC, STT_NOTYPE,
@@ -150,7 +151,7 @@ def _compress(text: str) -> tuple[list[int], list[tuple[int, int]], str]:
     return [ord(character) for character in characters], pairs, codes
 
 
-def _names_of(codes: str, literals: list[int], pairs: list[tuple[int, int]]):
+def _names_of(codes: str, literals: list[int], pairs: list[tuple[int, int]]) -> Iterator[bytes]:
     """The codes of one name after another: a name's last code is one that ends in code 0."""
     ends = {0}
     for code, (_, second) in enumerate(pairs, len(literals)):

@@ -120,8 +120,9 @@ class Layout(LinkTest):
 
     def test_objects_of_many_kinds(self) -> None:
         for flags in ("-ggdb3", "-g -gdwarf-4", "-g -gsplit-dwarf", "-g -fdebug-types-section", "-g -gz",
-                      "-mcmodel=large", "-fcf-protection", "-fpatchable-function-entry=4", "-march=x86-64-v3",
-                      "-fno-pie", "-fPIC", "-fno-plt", "-Wa,-mrelax-relocations=no", "-fno-function-sections", "-fno-exceptions", "-O0"):
+                      "-mcmodel=large", "-fcf-protection", "-fpatchable-function-entry=4", "-march=x86-64-v3", "-fPIC",
+                      "-fno-pie", "-fno-plt", "-Wa,-mrelax-relocations=no", "-fno-function-sections",
+                      "-fno-exceptions", "-O0"):
             with self.subTest(flags):
                 self.linked(self.compile(PROGRAM, "main.o", *flags.split()), "-Wl,--package-metadata={}")
 

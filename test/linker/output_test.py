@@ -65,6 +65,15 @@ class Output(LinkTest):
         self.assertIn("main.o", (self.folder / "the.map").read_text())
 
 
+    def test_dependencies_for_make(self) -> None:
+        self.linked(self.compile(MAIN), "-Wl,--dependency-file=link.d")
+        text = (self.folder / "link.d").read_text()
+        self.assertTrue(text.startswith("kernel: main.o "), text)
+        self.assertIn("/libhalvm.a", text.splitlines()[0])
+        self.assertIn("\nmain.o:\n", text)
+        self.assertNotIn(".ldkernel-", text)
+
+
 class Explain(LinkTest):
     def test_tables_are_greppable_and_add_up(self) -> None:
         done = self.link(self.compile(MAIN), "-Wl,--explain")
