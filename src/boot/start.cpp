@@ -5,6 +5,7 @@
 #include "arch/x86_64/features.hpp"
 #include "core/domain.hpp"
 #include "core/entropy.hpp"
+#include "core/fibers.hpp"
 #include "core/format.hpp"
 #include "core/heap.hpp"
 #include "core/pages.hpp"
@@ -45,6 +46,7 @@ void start() {
     if (const char* missing = arch::missing_feature())
         core::panic("this program was compiled for a CPU with %s, which this one, or Xen, does not offer", missing);
 
+    core::fibers_start();
     if (core::domain.banner)
         print_banner();
     libc::run(halvm_main);

@@ -14,9 +14,15 @@ inline constexpr std::uint64_t no_deadline = UINT64_MAX;
 /// Lets `local` wake this domain.
 void event_unmask(xen::port local) noexcept;
 
-/// Blocks the domain until `local` was signalled (and takes the signal), or until `deadline` of monotonic_ns().
-/// False when the deadline came first.
+/// Blocks the calling fiber until `local` was signalled (and takes the signal), or until `deadline` of
+/// monotonic_ns(). False when the deadline came first.
 bool event_wait(xen::port local, std::uint64_t deadline) noexcept;
+
+/// Wakes the fibers whose ports were signalled. Cheap when nothing has come.
+void events_poll() noexcept;
+
+/// Blocks the domain until any event comes, or until `deadline`.
+void events_block(std::uint64_t deadline) noexcept;
 
 /// Takes a signal of `local` that has come already.
 bool event_take(xen::port local) noexcept;

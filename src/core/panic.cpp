@@ -7,6 +7,7 @@
 #include "core/symbols.hpp"
 
 #include <halvm/contract.hpp>
+#include <halvm/panic.hpp>
 
 #include <array>
 #include <unwind.h>
@@ -90,6 +91,8 @@ void panic_at(std::uintptr_t where, const char* text, void (*print)(const void*)
 }
 
 }  // namespace halvm::core
+
+void halvm::panic(const char* message) noexcept { core::panic("%s", message); }
 
 void halvm::contract_failed(const char* kind, const char* expression, const char* file, int line) noexcept {
     core::panic("%s failed: %s, at %s:%d", kind, expression, file, line);

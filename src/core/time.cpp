@@ -3,7 +3,6 @@
 
 #include "arch/x86_64/cpu.hpp"
 #include "core/domain.hpp"
-#include "core/events.hpp"
 
 #include <halvm/xen/clock.hpp>
 
@@ -56,22 +55,10 @@ std::uint64_t wall_ns() noexcept {
     return start + monotonic_ns();
 }
 
-void sleep_until_ns(std::uint64_t deadline) noexcept {
-    // The timer's own port is what a sleeper waits on: it may fire early for an older deadline, never late.
-    const auto timer = bind_virq(VIRQ_TIMER);
-    while (monotonic_ns() < deadline)
-        event_wait(timer, deadline);
-}
-
 }  // namespace halvm::core
 
 namespace halvm::xen {
 
 clock::time_point clock::now() noexcept { return time_point{duration{static_cast<rep>(core::monotonic_ns())}}; }
-
-void sleep_until(clock::time_point deadline) noexcept {
-    const auto count = deadline.time_since_epoch().count();
-    core::sleep_until_ns(count < 0 ? 0 : static_cast<std::uint64_t>(count));
-}
 
 }  // namespace halvm::xen

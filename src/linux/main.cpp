@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The process around halvm_main(): what a domain's command line is to a kernel, argv is here.
+#include "fibers.hpp"
+
 #include <halvm/main.hpp>
 #include <halvm/program.hpp>
 
@@ -48,5 +50,6 @@ std::span<const char* const> arguments() noexcept { return words; }
 int main() {
     // As in a domain: a line comes out when it is whole, whatever standard output is.
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+    halvm::process::fibers_start();
     return halvm_main();
 }

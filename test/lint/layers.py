@@ -29,9 +29,9 @@ LAYERS = (
     Layer("net", ("include/halvm/net/",), ("vocabulary", "device", "fiber")),
     Layer("http", ("include/halvm/http/",), ("vocabulary", "device", "fiber", "net")),
     Layer("xen machine", ("src/boot/machine/halvm/machine.hpp",), ("xen", "xen drivers")),
-    Layer("linux machine", ("src/linux/machine/halvm/machine.hpp",), ("linux",)),
-    Layer("front doors", ("include/halvm/*",), ("vocabulary", "device", "xen machine", "linux machine")),
-    Layer("src/fiber", ("src/fiber/",), ("vocabulary", "fiber", "src/arch", "src/linux")),
+    Layer("linux machine", ("src/linux/machine/halvm/machine.hpp",), ("fiber", "linux")),
+    Layer("front doors", ("include/halvm/*",), ("vocabulary", "device", "fiber", "xen machine", "linux machine")),
+    Layer("src/fiber", ("src/fiber/",), ("vocabulary", "fiber", "src/core", "src/linux")),
     Layer("src/arch", ("src/arch/",), ("vocabulary", "fiber", "xen", "src/core")),
     Layer("src/core", ("src/core/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/arch", "src/fiber", "src/libc")),
@@ -45,7 +45,7 @@ LAYERS = (
 # Headers that each machine has its own of; the build's include path chooses.
 MACHINES = {
     "halvm/machine.hpp": ("src/boot/machine/halvm/machine.hpp", "src/linux/machine/halvm/machine.hpp"),
-    "fiber_machine.hpp": ("src/arch/x86_64/fiber_machine.hpp", "src/linux/fiber_machine.hpp"),
+    "fiber_machine.hpp": ("src/core/fiber_machine.hpp", "src/linux/fiber_machine.hpp"),
 }
 
 # Headers of others that only one place of the C++ may include, so that the rest goes through it.

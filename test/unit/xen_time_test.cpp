@@ -4,7 +4,6 @@
 
 #include "arch/x86_64/cpu.hpp"
 #include "core/domain.hpp"
-#include "core/events.hpp"
 #include "core/time.hpp"
 
 #include <halvm/device/clock.hpp>
@@ -15,19 +14,6 @@
 #include <thread>
 
 shared_info_t halvm_shared_info;
-
-namespace {
-
-int waits;
-
-}  // namespace
-
-// Wakes too early each time, as an event for somebody else would.
-bool halvm::core::event_wait(xen::port, std::uint64_t) noexcept {
-    ++waits;
-    return true;
-}
-halvm::xen::port halvm::core::bind_virq(std::uint32_t) noexcept { return xen::port{1}; }
 
 namespace {
 
@@ -137,21 +123,6 @@ TEST_CASE("xen time: the wall clock is Xen's start and the time since, beyond 20
               halvm_shared_info.wc_sec_hi = 1;
               halvm_shared_info.wc_nsec = 7;
               return core::wall_ns() == (0x1'ffff'ffff + 5) * second + 7 ? 0 : 1;
-          }).exit_status == 0);
-}
-
-TEST_CASE("xen time: sleeping goes on through wake-ups for others, and does not begin when it is over") {
-    CHECK(in_child([] {
-              start_clock(second);
-              const auto deadline = core::monotonic_ns() + second / 100;
-              core::sleep_until_ns(deadline);
-              if (core::monotonic_ns() < deadline || waits < 2)
-                  return 1;
-              waits = 0;
-              core::sleep_until_ns(deadline);
-              xen::sleep_until(xen::clock::time_point{std::chrono::nanoseconds{-1}});
-              xen::sleep_until(xen::clock::time_point::min());
-              return waits == 0 ? 0 : 2;
           }).exit_status == 0);
 }
 

@@ -17,7 +17,7 @@ struct clock {
     static time_point now() noexcept;
 };
 
-/// Blocks the domain until `deadline`; never returns early.
+/// Blocks the calling fiber until `deadline`; never returns early.
 void sleep_until(clock::time_point deadline) noexcept;
 
 }  // namespace halvm::xen

@@ -2,6 +2,7 @@
 // The machine that the front doors open on: a Linux process.
 #pragma once
 
+#include <halvm/fiber/clock.hpp>
 #include <halvm/linux/clock.hpp>
 #include <halvm/linux/terminal_console.hpp>
 
@@ -11,6 +12,6 @@ using console = process::terminal_console;
 using process::open_console;
 
 using clock = process::clock;
-using process::sleep_until;
+inline void sleep_until(clock::time_point when) noexcept { fiber::sleep(fiber::until(when)); }
 
 }  // namespace halvm::machine

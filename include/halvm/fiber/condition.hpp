@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Waiting for something to become true, for a count to come, or for others to arrive.
+#pragma once
+
+#include <halvm/fiber/mutex.hpp>
+#include <halvm/fiber/scheduler.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace halvm::fiber {
+
+/// A condition variable for any lock. Nothing is woken without reason.
+class condition_variable {
+public:
+    /// Gives the lock up, blocks until notified or until the limit, and takes the lock again, however long that needs.
+    /// False when the limit came first.
+    template <class Lock>
+    bool wait(Lock& lock, const wait_limit& limit = {}) {
+        // Nothing runs between the unlock and the wait, because no fiber yields there.
+        lock.unlock();
+        const bool notified = this_scheduler().wait(waiting_, limit) == wake::signalled;
+        lock.lock();
+        return notified;
+    }
+    /// The same until `true_now()` is; what it says at the end.
+    template <class Lock, class Predicate>
+    requires std::predicate<Predicate&>
+    bool wait(Lock& lock, Predicate true_now, const wait_limit& limit = {}) {
+        while (!true_now())
+            if (!wait(lock, limit))
+                return true_now();
+        return true;
+    }
+    void notify_one() noexcept { this_scheduler().signal(waiting_); }
+    void notify_all() noexcept { this_scheduler().signal_all(waiting_); }
+
+private:
+    wait_queue waiting_{"condition variable"};
+};
+
+/// A count that fibers take from. What is given goes to the fiber that has waited longest.
+class semaphore {
+public:
+    explicit semaphore(std::size_t count) noexcept : count_{count} {}
+
+    bool acquire(const wait_limit& limit = {}) noexcept {
+        return try_acquire() || this_scheduler().wait(waiting_, limit) == wake::signalled;
+    }
+    bool try_acquire() noexcept {
+        if (count_ == 0)
+            return false;
+        --count_;
+        return true;
+    }
+    void release(std::size_t count = 1) noexcept {
+        while (count != 0 && this_scheduler().signal(waiting_))
+            --count;
+        count_ += count;
+    }
+    [[nodiscard]] std::size_t available() const noexcept { return count_; }
+
+private:
+    std::size_t count_;
+    wait_queue waiting_{"semaphore"};
+};
+
+/// Something that has happened, until it is reset. All waiters go on at once.
+class event {
+public:
+    void set() noexcept {
+        set_ = true;
+        this_scheduler().signal_all(waiting_);
+    }
+    void reset() noexcept { set_ = false; }
+    [[nodiscard]] bool is_set() const noexcept { return set_; }
+    bool wait(const wait_limit& limit = {}) noexcept {
+        return set_ || this_scheduler().wait(waiting_, limit) == wake::signalled;
+    }
+    /// For select().
+    [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
+
+private:
+    bool set_ = false;
+    wait_queue waiting_{"event"};
+};
+
+/// Work under way: add() it, done() when it ends, wait() for all of it.
+class wait_group {
+public:
+    void add(std::size_t count = 1) noexcept { open_ += count; }
+    void done() noexcept {
+        if (open_ == 0)
+            broken_rule("has nothing left to be done", "wait group");
+        if (--open_ == 0)
+            this_scheduler().signal_all(waiting_);
+    }
+    bool wait(const wait_limit& limit = {}) noexcept {
+        return open_ == 0 || this_scheduler().wait(waiting_, limit) == wake::signalled;
+    }
+
+private:
+    std::size_t open_ = 0;
+    wait_queue waiting_{"wait group"};
+};
+
+/// Opens once, after `count` arrivals.
+class latch {
+public:
+    explicit latch(std::size_t count) noexcept : left_{count} {}
+    void count_down(std::size_t count = 1) noexcept {
+        if (count > left_)
+            broken_rule("counted down below zero", "latch");
+        if (left_ -= count; left_ == 0)
+            this_scheduler().signal_all(waiting_);
+    }
+    [[nodiscard]] bool try_wait() const noexcept { return left_ == 0; }
+    bool wait(const wait_limit& limit = {}) noexcept {
+        return left_ == 0 || this_scheduler().wait(waiting_, limit) == wake::signalled;
+    }
+    bool arrive_and_wait(const wait_limit& limit = {}) noexcept {
+        count_down();
+        return wait(limit);
+    }
+
+private:
+    std::size_t left_;
+    wait_queue waiting_{"latch"};
+};
+
+/// Opens each time that `count` fibers have arrived.
+class barrier {
+public:
+    explicit barrier(std::size_t count) noexcept : count_{count}, left_{count} {}
+    /// True for the fiber whose arrival opened it. There is no limit: who has arrived cannot take it back.
+    bool arrive_and_wait() noexcept {
+        if (--left_ == 0) {
+            left_ = count_;
+            this_scheduler().signal_all(waiting_);
+            return true;
+        }
+        this_scheduler().wait(waiting_, {});
+        return false;
+    }
+
+private:
+    std::size_t count_;
+    std::size_t left_;
+    wait_queue waiting_{"barrier"};
+};
+
+}  // namespace halvm::fiber

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Locks for fibers. All hand themselves to the fiber that has waited longest when they are given up, so that none
+// starves. They fit std::unique_lock, std::scoped_lock and std::shared_lock.
+#pragma once
+
+#include <halvm/fiber/scheduler.hpp>
+
+#include <cstddef>
+
+namespace halvm::fiber {
+
+[[noreturn]] void broken_rule(const char* rule, const char* what) noexcept;
+
+class mutex {
+public:
+    /// Blocks until the lock is the caller's. Panics when it is already.
+    void lock() noexcept { lock(wait_limit{}); }
+    /// The same, up to the limit; false when that came first.
+    bool lock(const wait_limit& limit) noexcept {
+        task& self = this_scheduler().current();
+        if (owner_ == nullptr) {
+            owner_ = &self;
+            return true;
+        }
+        if (owner_ == &self)
+            broken_rule("locked again by the fiber that holds it", "mutex");
+        return this_scheduler().wait(waiting_, limit) == wake::signalled;
+    }
+    bool try_lock() noexcept {
+        if (owner_ != nullptr)
+            return false;
+        owner_ = &this_scheduler().current();
+        return true;
+    }
+    /// Panics when the lock is not the caller's.
+    void unlock() noexcept {
+        if (owner_ != &this_scheduler().current())
+            broken_rule("unlocked by a fiber that does not hold it", "mutex");
+        owner_ = waiting_.empty() ? nullptr : waiting_.front().who;
+        this_scheduler().signal(waiting_);
+    }
+    [[nodiscard]] bool held() const noexcept { return owner_ == &this_scheduler().current(); }
+
+private:
+    task* owner_ = nullptr;
+    wait_queue waiting_{"mutex"};
+};
+
+/// A mutex that its owner may lock again; given up when it was unlocked as often.
+class recursive_mutex {
+public:
+    void lock() noexcept { lock(wait_limit{}); }
+    bool lock(const wait_limit& limit) noexcept {
+        if (!inner_.held() && !inner_.lock(limit))
+            return false;
+        ++depth_;
+        return true;
+    }
+    bool try_lock() noexcept {
+        if (!inner_.held() && !inner_.try_lock())
+            return false;
+        ++depth_;
+        return true;
+    }
+    void unlock() noexcept {
+        if (!inner_.held())
+            broken_rule("unlocked by a fiber that does not hold it", "recursive mutex");
+        if (--depth_ == 0)
+            inner_.unlock();
+    }
+
+private:
+    mutex inner_;
+    std::size_t depth_ = 0;
+};
+
+/// Many readers or one writer. Who comes later waits behind who waits already, so that writers do not starve.
+class shared_mutex {
+public:
+    void lock() noexcept { lock(wait_limit{}); }
+    bool lock(const wait_limit& limit) noexcept { return enter(writer, limit); }
+    bool try_lock() noexcept { return try_enter(writer); }
+    void unlock() noexcept {
+        if (holders_ != writer)
+            broken_rule("unlocked while nobody holds it to write", "shared mutex");
+        holders_ = 0;
+        admit();
+    }
+    void lock_shared() noexcept { lock_shared(wait_limit{}); }
+    bool lock_shared(const wait_limit& limit) noexcept { return enter(reader, limit); }
+    bool try_lock_shared() noexcept { return try_enter(reader); }
+    void unlock_shared() noexcept {
+        if (holders_ <= 0)
+            broken_rule("unlocked while nobody holds it to read", "shared mutex");
+        --holders_;
+        admit();
+    }
+
+private:
+    static constexpr long writer = -1;
+    static constexpr long reader = 1;
+
+    [[nodiscard]] bool free_for(long kind) const noexcept { return kind == writer ? holders_ == 0 : holders_ >= 0; }
+
+    bool try_enter(long kind) noexcept {
+        if (!waiting_.empty() || !free_for(kind))
+            return false;
+        holders_ += kind;
+        return true;
+    }
+    bool enter(long kind, const wait_limit& limit) noexcept {
+        if (try_enter(kind))
+            return true;
+        // The slot tells admit() what this fiber waits to be.
+        long wanted = kind;
+        if (this_scheduler().wait(waiting_, limit, &wanted) == wake::signalled)
+            return true;
+        // A writer that gives up may have been what readers behind it waited for.
+        admit();
+        return false;
+    }
+    void admit() noexcept {
+        while (!waiting_.empty()) {
+            waiter& first = waiting_.front();
+            const long kind = *static_cast<const long*>(first.slot);
+            if (!free_for(kind))
+                return;
+            holders_ += kind;
+            this_scheduler().signal(first);
+        }
+    }
+
+    long holders_ = 0;
+    wait_queue waiting_{"shared mutex"};
+};
+
+}  // namespace halvm::fiber

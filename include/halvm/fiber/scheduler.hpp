@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which fiber runs next. Fibers are cooperative: one runs until it yields or waits, and nothing else can touch the
+// scheduler meanwhile, so there is not a lock or an atomic instruction in it. A fiber that yields goes behind all
+// others; a fiber that is woken does too.
+//
+// All state is in a scheduler object, one a VCPU; there is one today.
+#pragma once
+
+#include <halvm/fiber/task.hpp>
+#include <halvm/fiber/timers.hpp>
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/slist.hpp>
+
+#include <cstdint>
+#include <stop_token>
+#include <utility>
+
+namespace halvm::fiber {
+
+/// What the scheduler asks of the machine below it. Tests have one whose clock moves by hand.
+class machine {
+public:
+    /// Nanoseconds that never go back.
+    [[nodiscard]] virtual instant now() noexcept = 0;
+    /// Signals the queues of whatever has happened outside. Never blocks.
+    virtual void poll() noexcept = 0;
+    /// Returns when something may have happened outside, or at `deadline`.
+    virtual void wait(instant deadline) noexcept = 0;
+    /// Every fiber waits for another, and nothing outside is awaited. Called once; then the program goes on waiting.
+    virtual void deadlock() noexcept = 0;
+
+protected:
+    ~machine() = default;
+};
+
+/// How long a wait may take. Made of a deadline, a stop token, both, or nothing, which waits for ever.
+struct wait_limit {
+    constexpr wait_limit() noexcept = default;
+    constexpr explicit wait_limit(instant until) noexcept : deadline{until} {}
+    wait_limit(std::stop_token token) noexcept : stop{std::move(token)} {}
+    wait_limit(instant until, std::stop_token token) noexcept : deadline{until}, stop{std::move(token)} {}
+
+    instant deadline = never;
+    std::stop_token stop{};
+};
+
+class scheduler {
+public:
+    /// The calling thread becomes the first fiber, "main". `below` must outlive the scheduler.
+    explicit scheduler(machine& below) noexcept;
+    /// Pre: no fiber but the first is left.
+    ~scheduler();
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+
+    [[nodiscard]] task& current() noexcept { return *current_; }
+    [[nodiscard]] instant now() noexcept { return machine_.now(); }
+
+    /// Lets every other runnable fiber run once.
+    void yield() noexcept;
+
+    /// Blocks the calling fiber in `queue` until it is signalled, or the limit comes first. A limit that has passed
+    /// already ends the wait at once, without letting others run. `slot` is for whoever signals.
+    wake wait(wait_queue& queue, const wait_limit& limit, void* slot = nullptr) noexcept;
+
+    /// The same in several queues at once: `first` and its siblings are filled in but not yet queued. Which of them
+    /// was signalled is `current().fired`.
+    wake wait_any(waiter& first, const wait_limit& limit) noexcept;
+
+    /// Makes the fiber that has waited longest runnable; false when none waits.
+    bool signal(wait_queue& queue) noexcept;
+    std::size_t signal_all(wait_queue& queue) noexcept;
+    /// Makes this one runnable, whatever its place.
+    void signal(waiter& one) noexcept { wake_up(*one.who, wake::signalled, &one); }
+
+    /// Puts a new fiber behind the others. Its stack, body, and name are set.
+    void start(task& one) noexcept;
+    /// For the body of a fiber, as the last thing that it does.
+    [[noreturn]] void finish() noexcept;
+    /// Nobody will ask for the fiber any more; its memory goes back when it has ended.
+    void release(task& one) noexcept;
+
+    /// Calls `visit(const task&)` for each fiber, the oldest first.
+    template <class Visit>
+    void for_each(Visit visit) {
+        for (const task& one : all_)
+            visit(one);
+    }
+
+    /// Names, when it yields or waits, each fiber that ran longer than `limit` nanoseconds at a stretch; 0 is off.
+    void watch(instant limit) noexcept {
+        watchdog_ = limit;
+        switched_at_ = now();
+    }
+
+private:
+    using run_list =
+        boost::intrusive::slist<task, boost::intrusive::member_hook<task, decltype(task::run_hook), &task::run_hook>,
+                                boost::intrusive::cache_last<true>, boost::intrusive::constant_time_size<false>>;
+    using all_list =
+        boost::intrusive::list<task, boost::intrusive::member_hook<task, decltype(task::all_hook), &task::all_hook>,
+                               boost::intrusive::constant_time_size<true>>;
+
+    // Events and timers are looked at this often while fibers are running, so that none starves behind them.
+    static constexpr unsigned switches_between_polls = 64;
+
+    friend struct trampoline;
+
+    void wake_up(task& one, wake how, waiter* by) noexcept;
+    void block() noexcept;
+    void switch_to(task& to) noexcept;
+    void after_switch(void* context, void* previous) noexcept;
+    task& next() noexcept;
+    void look_outside() noexcept;
+    void discard(task& one) noexcept;
+    void report_deadlock() noexcept;
+    void check_watchdog() noexcept;
+
+    machine& machine_;
+    task* current_;
+    run_list runnable_;
+    unsigned until_poll_ = switches_between_polls;
+    instant watchdog_ = 0;
+    instant switched_at_ = 0;   // kept only while there is a watchdog
+    task* finished_ = nullptr;  // its stack is given back once we are off it
+    timer_wheel timers_;
+    all_list all_;
+    bool deadlock_reported_ = false;
+    task main_;
+};
+
+/// The scheduler of this VCPU. Pre: there is one.
+scheduler& this_scheduler() noexcept;
+
+}  // namespace halvm::fiber

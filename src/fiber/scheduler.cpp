@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <halvm/fiber/scheduler.hpp>
+
+#include "fiber/report.hpp"
+#include "fiber/stacks.hpp"
+#include "fiber_machine.hpp"
+
+#include <halvm/contract.hpp>
+
+#include <boost/context/detail/fcontext.hpp>
+
+#include <utility>
+
+namespace halvm::fiber {
+namespace {
+
+namespace context = boost::context::detail;
+
+// One VCPU, one scheduler.
+constinit scheduler* running = nullptr;
+
+}  // namespace
+
+scheduler& this_scheduler() noexcept {
+    Expects(running != nullptr);
+    return *running;
+}
+
+wait_queue::~wait_queue() {
+    if (!empty())
+        broken_rule("destroyed while a fiber waits for it", what_);
+}
+
+/// Where a fiber's first switch ends up.
+struct trampoline {
+    static void begin(context::transfer_t from) noexcept {
+        scheduler& own = *running;
+        own.after_switch(from.fctx, from.data);
+        enter_machine(*own.current_);
+        own.current_->body(*own.current_);
+        own.finish();
+    }
+};
+
+scheduler::scheduler(machine& below) noexcept : machine_{below}, current_{&main_} {
+    Expects(running == nullptr);
+    running = this;
+    main_.state = task_state::running;
+    main_.set_name("main");
+    adopt_machine(main_);
+    all_.push_back(main_);
+}
+
+scheduler::~scheduler() {
+    Expects(all_.size() == 1 && current_ == &main_);
+    running = nullptr;
+}
+
+void scheduler::yield() noexcept {
+    if (--until_poll_ == 0)
+        look_outside();
+    if (runnable_.empty())
+        return;
+    current_->state = task_state::runnable;
+    runnable_.push_back(*current_);
+    task& to = runnable_.front();
+    runnable_.pop_front();
+    switch_to(to);
+}
+
+wake scheduler::wait(wait_queue& queue, const wait_limit& limit, void* slot) noexcept {
+    waiter here{.queue = &queue, .slot = slot};
+    return wait_any(here, limit);
+}
+
+wake scheduler::wait_any(waiter& first, const wait_limit& limit) noexcept {
+    task& self = *current_;
+    if (limit.stop.stop_requested())
+        return wake::stopped;
+    if (limit.deadline != never && limit.deadline <= machine_.now())
+        return wake::timed_out;
+
+    self.waits = &first;
+    self.fired = nullptr;
+    for (waiter* one = &first; one != nullptr; one = one->sibling) {
+        one->who = &self;
+        one->queue->waiters_.push_back(*one);
+    }
+    self.state = task_state::waiting;
+    if (limit.deadline != never)
+        timers_.insert(self, limit.deadline);
+    if (limit.stop.stop_possible()) {
+        // Runs in the fiber that asks to stop.
+        std::stop_callback on_stop{limit.stop, [this, &self] {
+                                       if (self.state == task_state::waiting)
+                                           wake_up(self, wake::stopped, nullptr);
+                                   }};
+        block();
+    } else {
+        block();
+    }
+    return self.how;
+}
+
+bool scheduler::signal(wait_queue& queue) noexcept {
+    if (queue.empty())
+        return false;
+    signal(queue.front());
+    return true;
+}
+
+std::size_t scheduler::signal_all(wait_queue& queue) noexcept {
+    std::size_t count = 0;
+    while (signal(queue))
+        ++count;
+    return count;
+}
+
+void scheduler::wake_up(task& one, wake how, waiter* by) noexcept {
+    for (waiter* place = one.waits; place != nullptr; place = place->sibling) {
+        auto& list = place->queue->waiters_;
+        list.erase(list.iterator_to(*place));
+    }
+    one.waits = nullptr;
+    one.fired = by;
+    one.how = how;
+    if (one.pending())
+        timers_.cancel(one);
+    one.state = task_state::runnable;
+    runnable_.push_back(one);
+}
+
+void scheduler::block() noexcept {
+    task& to = next();
+    if (&to == current_)
+        to.state = task_state::running;
+    else
+        switch_to(to);
+}
+
+/// The next fiber to run, off the queue. Waits outside when there is none; that may be on the stack of a fiber that
+/// waits, or has just ended.
+task& scheduler::next() noexcept {
+    if (--until_poll_ == 0)
+        look_outside();
+    while (runnable_.empty()) {
+        look_outside();
+        if (!runnable_.empty())
+            break;
+        const instant deadline = timers_.earliest();
+        if (deadline == never && !deadlock_reported_)
+            report_deadlock();
+        machine_.wait(deadline);
+    }
+    task& first = runnable_.front();
+    runnable_.pop_front();
+    return first;
+}
+
+void scheduler::look_outside() noexcept {
+    until_poll_ = switches_between_polls;
+    machine_.poll();
+    if (!timers_.empty())
+        timers_.expire(machine_.now(),
+                       [this](timer& due) { wake_up(static_cast<task&>(due), wake::timed_out, nullptr); });
+}
+
+void scheduler::switch_to(task& to) noexcept {
+    task& from = *current_;
+    if (watchdog_ != 0)
+        check_watchdog();
+    check_stack(from);
+    current_ = &to;
+    to.state = task_state::running;
+    leave_machine(from, to);
+    const auto back = context::jump_fcontext(to.context, &from);
+    after_switch(back.fctx, back.data);
+    enter_machine(from);
+}
+
+/// Runs on the stack of the fiber that was switched to: keeps where the one before it goes on, or gives back the
+/// stack of one that has ended.
+void scheduler::after_switch(void* context, void* previous) noexcept {
+    static_cast<task*>(previous)->context = context;
+    if (finished_ != nullptr)
+        discard(*std::exchange(finished_, nullptr));
+}
+
+void scheduler::start(task& one) noexcept {
+    begin_machine(one, one.stack.base + one.stack.size - machine_bytes());
+    one.context = context::make_fcontext(
+        &one, static_cast<std::size_t>(reinterpret_cast<std::byte*>(&one) - one.stack.base), trampoline::begin);
+    all_.push_back(one);
+    one.state = task_state::runnable;
+    runnable_.push_back(one);
+}
+
+void scheduler::finish() noexcept {
+    task& self = *current_;
+    end_machine(self);
+    self.state = task_state::finished;
+    signal_all(self.joiners);
+    task& to = next();
+    if (self.released)
+        finished_ = &self;
+    switch_to(to);
+    __builtin_unreachable();
+}
+
+void scheduler::release(task& one) noexcept {
+    one.released = true;
+    if (one.state == task_state::finished && &one != current_)
+        discard(one);
+}
+
+void scheduler::discard(task& one) noexcept {
+    all_.erase(all_.iterator_to(one));
+    const stack_memory stack = one.stack;
+    one.destroy(one);
+    give_back_stack(stack);
+}
+
+void scheduler::report_deadlock() noexcept {
+    for (const task& one : all_)
+        if (!one.service)
+            for (const waiter* place = one.waits; place != nullptr; place = place->sibling)
+                if (place->queue->outside())
+                    return;
+    deadlock_reported_ = true;
+    machine_.deadlock();
+}
+
+void scheduler::check_watchdog() noexcept {
+    const instant now = machine_.now();
+    if (const instant ran = now - switched_at_; ran > watchdog_)
+        report_long_run(*current_, ran);
+    switched_at_ = now;
+}
+
+}  // namespace halvm::fiber

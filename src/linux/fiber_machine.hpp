@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a process keeps for each fiber beside its registers: the exceptions in flight and errno, which live in the
+// thread's own storage. The sanitizers are told about the change of stacks.
+#pragma once
+
+#include <halvm/fiber/task.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <cxxabi.h>
+#include <sys/single_threaded.h>
+#include <utility>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace halvm::fiber {
+
+/// libstdc++'s __cxa_eh_globals: the exceptions being handled, and how many are on their way. [Itanium C++ ABI 2.2.2]
+struct exception_state {
+    void* caught;
+    unsigned uncaught;
+    int error_number;  // takes the padding behind it in `task::kept`
+};
+static_assert(sizeof(exception_state) == sizeof(task::kept));
+
+inline std::size_t machine_bytes() noexcept { return 0; }
+inline void adopt_machine(task&) noexcept {}
+
+// libstdc++ leaves out what only several threads need while this is true.
+inline void begin_machine(task&, void*) noexcept { __libc_single_threaded = false; }
+
+inline void end_machine(task&) noexcept {}
+
+inline void leave_machine(task& from, task& to) noexcept {
+    // Both stay where they are for the life of the thread.
+    static auto* const globals = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
+    static int* const error_number = &errno;
+    exception_state kept{globals->caught, globals->uncaught, *error_number};
+    std::memcpy(from.kept.data(), &kept, sizeof kept);
+    std::memcpy(&kept, to.kept.data(), sizeof kept);
+    globals->caught = kept.caught;
+    globals->uncaught = kept.uncaught;
+    *error_number = kept.error_number;
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_start_switch_fiber(from.state == task_state::finished ? nullptr : &from.sanitizer, to.stack.base,
+                                   to.stack.size);
+#endif
+}
+
+inline void enter_machine([[maybe_unused]] task& self) noexcept {
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(self.sanitizer, nullptr, nullptr);
+#endif
+}
+
+}  // namespace halvm::fiber

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The scheduler on a process: one thread, the monotonic clock, and a sleep when nobody can run.
+#include "fibers.hpp"
+#include "fiber/report.hpp"
+#include "fiber/stacks.hpp"
+
+#include <halvm/fiber/scheduler.hpp>
+#include <halvm/linux/clock.hpp>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace halvm::process {
+namespace {
+
+struct process_machine final : fiber::machine {
+    fiber::instant now() noexcept override {
+        return static_cast<fiber::instant>(clock::now().time_since_epoch().count());
+    }
+    void poll() noexcept override {}
+    void wait(fiber::instant deadline) noexcept override {
+        if (deadline == fiber::never)
+            pause();
+        else
+            sleep_until(clock::time_point{std::chrono::nanoseconds{static_cast<std::int64_t>(deadline)}});
+    }
+    void deadlock() noexcept override {
+        fiber::report_text("halvm: deadlock: every fiber waits for another\n");
+        fiber::print_fibers();
+    }
+};
+
+}  // namespace
+
+void fibers_start() {
+    static constinit process_machine below;
+    // Never destroyed: static objects of the program may use fibers to the end.
+    static auto& own = *new fiber::scheduler{below};
+    static_cast<void>(own);
+}
+
+}  // namespace halvm::process
+
+namespace halvm::fiber {
+
+std::byte* map_stack(std::size_t size, bool guarded) noexcept {
+    constexpr std::size_t page = 4096;
+    const std::size_t before = guarded ? page : 0;
+    void* const memory = mmap(nullptr, before + size, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED)
+        return nullptr;
+    if (guarded && mprotect(memory, page, PROT_NONE) != 0) {
+        munmap(memory, before + size);
+        return nullptr;
+    }
+    return static_cast<std::byte*>(memory) + before;
+}
+
+void report_text(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const auto written = write(STDERR_FILENO, text.data(), text.size());
+        if (written <= 0)
+            return;
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+}  // namespace halvm::fiber
