@@ -29,6 +29,7 @@ from .errors import LabError
 from .lab import Lab, Settings
 
 _MOST_SECONDS = 3600
+_FORGOTTEN_SECONDS = 24 * 3600
 
 
 class Server:
@@ -111,6 +112,13 @@ def _refuse_everybody(listener: socket.socket, error: LabError) -> None:
         pass
 
 
+def _sweep(directory: Path) -> None:
+    """Remove what servers of other versions of these tools left more than a day ago."""
+    for path in directory.iterdir():
+        if time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
+            path.unlink(missing_ok=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab-server", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True)
@@ -127,6 +135,7 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 0  # Another server was faster; the client will find it.
+    _sweep(wanted.directory)
     # A socket's path must be short; this one is, wherever the directory is.
     folder = os.open(wanted.directory, os.O_DIRECTORY)
     path = f"/proc/self/fd/{folder}/{wanted.name}.socket"
