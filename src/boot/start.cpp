@@ -3,14 +3,15 @@
 #include "boot/start.hpp"
 
 #include "arch/x86_64/features.hpp"
+#include "core/console.hpp"
 #include "core/domain.hpp"
 #include "core/entropy.hpp"
 #include "core/fibers.hpp"
-#include "core/format.hpp"
 #include "core/heap.hpp"
 #include "core/pages.hpp"
 #include "core/panic.hpp"
 #include "libc/startup.hpp"
+#include "text/line_writer.hpp"
 
 #include <halvm/main.hpp>
 
@@ -20,7 +21,7 @@ namespace {
 void print_banner() noexcept {
     const auto version =
         static_cast<unsigned long>(xen::hypercall::call(__HYPERVISOR_xen_version, XENVER_version, nullptr));
-    core::line_writer line;
+    line_writer line;
     line.text("halvm " HALVM_VERSION ": a PV domain of Xen ");
     line.decimal(version >> 16);
     line.text(".");

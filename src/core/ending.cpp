@@ -3,9 +3,9 @@
 
 #include "core/console.hpp"
 #include "core/domain.hpp"
-#include "core/format.hpp"
 #include "core/program.hpp"
 #include "core/time.hpp"
+#include "text/line_writer.hpp"
 
 #include <halvm/program.hpp>
 
@@ -65,7 +65,7 @@ void publish_status(std::string_view status) noexcept {
         line.text("]: status ");
         line.text(status);
         line.text("\n");
-        line.emit();
+        console_emergency(line.view());
     }
 }
 
@@ -85,7 +85,7 @@ void power_off(int status) noexcept {
         line.text("halvm: exit status ");
         line.text(number.view());
         line.text("\n");
-        line.emit();
+        console_emergency(line.view());
     }
     publish_status(number.view());
     console_drain();

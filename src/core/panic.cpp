@@ -3,8 +3,8 @@
 
 #include "core/console.hpp"
 #include "core/ending.hpp"
-#include "core/format.hpp"
 #include "core/symbols.hpp"
+#include "text/line_writer.hpp"
 
 #include <halvm/contract.hpp>
 #include <halvm/panic.hpp>
@@ -31,7 +31,7 @@ void print_frame(unsigned number, std::uintptr_t address, bool is_call) noexcept
         line.hex(address - found->begin);
     }
     line.text("\n");
-    line.emit();
+    console_emergency(line.view());
 }
 
 struct walk {
@@ -58,11 +58,11 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* data) noexcept {
     if (std::exchange(panicking, true)) {
         console_emergency("  the report cannot go on: ");
         message.text("\n");
-        message.emit();
+        console_emergency(message.view());
         crash();
     }
     message.text("\n");
-    message.emit();
+    console_emergency(message.view());
     if (print != nullptr)
         print(state);
     console_emergency("backtrace:\n");

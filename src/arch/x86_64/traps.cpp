@@ -2,9 +2,10 @@
 #include "arch/x86_64/trap_frame.hpp"
 
 #include "arch/x86_64/cpu.hpp"
-#include "core/format.hpp"
+#include "core/console.hpp"
 #include "core/image.hpp"
 #include "core/panic.hpp"
+#include "text/line_writer.hpp"
 
 #include <halvm/xen/hypercall.hpp>
 
@@ -44,7 +45,7 @@ constexpr std::array names{"divide error",
                            "machine check",
                            "SIMD floating-point error"};
 
-void describe(core::line_writer& out, const trap_frame& frame) {
+void describe(line_writer& out, const trap_frame& frame) {
     const auto vector = static_cast<std::size_t>(frame.vector);
     out.text(vector < names.size() ? names[vector] : "failsafe callback");
     if (vector == 14) {
@@ -71,7 +72,7 @@ void print_registers(const void* state) {
                   {"r8 ", frame.r8},  {"r9 ", frame.r9},  {"r10", frame.r10},    {"r11", frame.r11}, {"r12", frame.r12},
                   {"r13", frame.r13}, {"r14", frame.r14}, {"r15", frame.r15}};
     for (std::size_t i = 0; i < std::size(registers);) {
-        core::line_writer line;
+        line_writer line;
         for (int column = 0; column < 3 && i < std::size(registers); ++column, ++i) {
             line.text("  ");
             line.text(registers[i].name);
@@ -79,14 +80,14 @@ void print_registers(const void* state) {
             line.hex_padded(registers[i].value);
         }
         line.text("\n");
-        line.emit();
+        core::console_emergency(line.view());
     }
 }
 
 }  // namespace
 
 extern "C" [[noreturn]] void halvm_trap(trap_frame* frame) noexcept {
-    core::line_writer message;
+    line_writer message;
     describe(message, *frame);
     const trap_frame state = *frame;
     // A call of something that is no code has pushed where it came from, and only there can a backtrace begin.

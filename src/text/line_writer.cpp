@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "core/format.hpp"
+#include "text/line_writer.hpp"
 
-namespace halvm::core {
+#include <algorithm>
+
+namespace halvm {
+
+void line_writer::text(std::string_view add) noexcept {
+    add = add.substr(0, buffer_.size() - 1 - size_);
+    std::copy(add.begin(), add.end(), buffer_.begin() + static_cast<std::ptrdiff_t>(size_));
+    size_ += add.size();
+}
 
 void line_writer::number(std::uint64_t value, unsigned base, std::string_view prefix, std::size_t digits) noexcept {
     std::array<char, 20> reversed;
@@ -50,4 +58,4 @@ void line_writer::format(const char* format, std::va_list arguments) noexcept {
     }
 }
 
-}  // namespace halvm::core
+}  // namespace halvm
