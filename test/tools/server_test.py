@@ -26,7 +26,7 @@ class ServerTest(unittest.TestCase):
         self.listener.bind("")  # an address of the kernel's choice
         self.listener.listen(8)
         self.addCleanup(self.listener.close)
-        self.lab = mock.Mock(**{"alive.return_value": True})
+        self.lab = mock.Mock(**{"sound.return_value": True})
 
     def serve(self, idle: float, run_domain: Callable[..., DomainRun]) -> threading.Thread:
         patch = mock.patch.object(server, "run_domain", run_domain)
@@ -88,7 +88,7 @@ class ServerTest(unittest.TestCase):
 
         thread = self.serve(1000.0, run)
         self.assertEqual(self.ask(request(os.getpid())), {"error": "xl said no", "hint": "try this"})
-        self.lab.alive.return_value = False
+        self.lab.sound.return_value = False
         self.ask(request(os.getpid()))
         thread.join(5)
         self.assertFalse(thread.is_alive())

@@ -166,8 +166,9 @@ class Lab:
                 lambda: re.search(pattern, self._console[begin:]) is not None, timeout
             )
 
-    def alive(self) -> bool:
-        return self._qemu.running()
+    def sound(self) -> bool:
+        """Whether it can take more guests: a lost line leaves a guest that nobody can destroy."""
+        return self._qemu.running() and not any(lane.broken for lane in self._all_lanes)
 
     def explain_loss(self) -> LabError:
         """What to tell the user when a lane was lost."""

@@ -77,6 +77,7 @@ class Server:
                 self._last = time.monotonic()
 
     def _run(self, request: dict, client: socket.socket) -> str:
+        """Run the guest and return the answer's line."""
         with self._lock:
             self._owners.add(request["owner"])
         guest = request["guest"]
@@ -90,9 +91,11 @@ class Server:
             )
             return run.to_json()
         except LabError as error:
-            if not self._lab.alive():
-                self._failed.set()
             return json.dumps({"error": error.args[0], "hint": error.hint})
+        finally:
+            # The next client then starts another lab.
+            if not self._lab.sound():
+                self._failed.set()
 
 
 def _hung_up(client: socket.socket) -> bool:
