@@ -51,6 +51,10 @@ class Server:
                 with self._lock:
                     self._active += 1
                 threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+        # Answers that are on their way may still go out.
+        patience = time.monotonic() + 3
+        while self._active and time.monotonic() < patience:
+            time.sleep(0.05)
 
     def _unwanted(self) -> bool:
         with self._lock:
