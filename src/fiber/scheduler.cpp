@@ -9,6 +9,7 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace halvm::fiber {
@@ -31,6 +32,38 @@ wait_queue::~wait_queue() {
         broken_rule("destroyed while a fiber waits for it", what_);
 }
 
+/// Runs on the stack of the fiber that was switched to: keeps where the one before it goes on, or gives back the
+/// stack of one that has ended.
+[[gnu::always_inline]] inline void scheduler::after_switch(void* context, void* previous) noexcept {
+    static_cast<task*>(previous)->context = context;
+    if (finished_ != nullptr)
+        discard(*std::exchange(finished_, nullptr));
+}
+
+// Inlined, as block() is, into whatever a fiber calls to wait: Boost.Context goes on in the other fiber by a jump, not
+// by a return, after which the processor predicts the next returns wrongly. The fewer there are, the better.
+[[gnu::always_inline]] inline void scheduler::switch_to(task& to) noexcept {
+    task& from = *current_;
+    if (watchdog_ != 0)
+        check_watchdog();
+    if (!from.stack.guarded)
+        check_stack(from);
+    current_ = &to;
+    to.state = task_state::running;
+    leave_machine(from, to);
+    const auto back = context::jump_fcontext(to.context, &from);
+    after_switch(back.fctx, back.data);
+    enter_machine(from);
+}
+
+[[gnu::always_inline]] inline void scheduler::block() noexcept {
+    task& to = next();
+    if (&to == current_)
+        to.state = task_state::running;
+    else
+        switch_to(to);
+}
+
 /// Where a fiber's first switch ends up.
 struct trampoline {
     static void begin(context::transfer_t from) noexcept {
@@ -46,6 +79,7 @@ scheduler::scheduler(machine& below) noexcept : machine_{below}, current_{&main_
     Expects(running == nullptr);
     running = this;
     main_.state = task_state::running;
+    main_.stack.guarded = true;  // whatever it is, it is not ours to check
     main_.set_name("main");
     adopt_machine(main_);
     all_.push_back(main_);
@@ -89,16 +123,16 @@ wake scheduler::wait_any(waiter& first, const wait_limit& limit) noexcept {
     self.state = task_state::waiting;
     if (limit.deadline != never)
         timers_.insert(self, limit.deadline);
-    if (limit.stop.stop_possible()) {
-        // Runs in the fiber that asks to stop.
-        std::stop_callback on_stop{limit.stop, [this, &self] {
-                                       if (self.state == task_state::waiting)
-                                           wake_up(self, wake::stopped, nullptr);
-                                   }};
-        block();
-    } else {
-        block();
-    }
+    const auto stop_waiting = [this, &self] {
+        if (self.state == task_state::waiting)
+            wake_up(self, wake::stopped, nullptr);
+    };
+    // Runs in the fiber that asks to stop.
+    std::optional<std::stop_callback<decltype(stop_waiting)>> on_stop;
+    if (limit.stop.stop_possible())
+        on_stop.emplace(limit.stop, stop_waiting);
+    // A stop that was asked for in this moment has made the fiber runnable again; it still gives way to the others.
+    block();
     return self.how;
 }
 
@@ -130,14 +164,6 @@ void scheduler::wake_up(task& one, wake how, waiter* by) noexcept {
     runnable_.push_back(one);
 }
 
-void scheduler::block() noexcept {
-    task& to = next();
-    if (&to == current_)
-        to.state = task_state::running;
-    else
-        switch_to(to);
-}
-
 /// The next fiber to run, off the queue. Waits outside when there is none; that may be on the stack of a fiber that
 /// waits, or has just ended.
 task& scheduler::next() noexcept {
@@ -163,27 +189,6 @@ void scheduler::look_outside() noexcept {
     if (!timers_.empty())
         timers_.expire(machine_.now(),
                        [this](timer& due) { wake_up(static_cast<task&>(due), wake::timed_out, nullptr); });
-}
-
-void scheduler::switch_to(task& to) noexcept {
-    task& from = *current_;
-    if (watchdog_ != 0)
-        check_watchdog();
-    check_stack(from);
-    current_ = &to;
-    to.state = task_state::running;
-    leave_machine(from, to);
-    const auto back = context::jump_fcontext(to.context, &from);
-    after_switch(back.fctx, back.data);
-    enter_machine(from);
-}
-
-/// Runs on the stack of the fiber that was switched to: keeps where the one before it goes on, or gives back the
-/// stack of one that has ended.
-void scheduler::after_switch(void* context, void* previous) noexcept {
-    static_cast<task*>(previous)->context = context;
-    if (finished_ != nullptr)
-        discard(*std::exchange(finished_, nullptr));
 }
 
 void scheduler::start(task& one) noexcept {

@@ -77,7 +77,7 @@ void give_back_stack(const stack_memory& stack) noexcept {
 }
 
 void check_stack(const task& owner) noexcept {
-    if (owner.stack.base != nullptr && !owner.stack.guarded && !marks_whole(owner.stack))
+    if (!owner.stack.guarded && !marks_whole(owner.stack))
         stack_overrun(owner);
 }
 

@@ -26,7 +26,15 @@ struct exception_state {
 static_assert(sizeof(exception_state) == sizeof(task::kept));
 
 inline std::size_t machine_bytes() noexcept { return 0; }
-inline void adopt_machine(task&) noexcept {}
+
+// Where the thread keeps both; they stay there for its life. Looked up once, because a switch is the hot path.
+inline exception_state* exception_globals = nullptr;
+inline int* error_number = nullptr;
+
+inline void adopt_machine(task&) noexcept {
+    exception_globals = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
+    error_number = &errno;
+}
 
 // libstdc++ leaves out what only several threads need while this is true.
 inline void begin_machine(task&, void*) noexcept { __libc_single_threaded = false; }
@@ -34,14 +42,12 @@ inline void begin_machine(task&, void*) noexcept { __libc_single_threaded = fals
 inline void end_machine(task&) noexcept {}
 
 inline void leave_machine(task& from, task& to) noexcept {
-    // Both stay where they are for the life of the thread.
-    static auto* const globals = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
-    static int* const error_number = &errno;
-    exception_state kept{globals->caught, globals->uncaught, *error_number};
+    exception_state& globals = *exception_globals;
+    exception_state kept{globals.caught, globals.uncaught, *error_number};
     std::memcpy(from.kept.data(), &kept, sizeof kept);
     std::memcpy(&kept, to.kept.data(), sizeof kept);
-    globals->caught = kept.caught;
-    globals->uncaught = kept.uncaught;
+    globals.caught = kept.caught;
+    globals.uncaught = kept.uncaught;
     *error_number = kept.error_number;
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_start_switch_fiber(from.state == task_state::finished ? nullptr : &from.sanitizer, to.stack.base,
