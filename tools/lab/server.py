@@ -109,7 +109,7 @@ def _hung_up(client: socket.socket) -> bool:
 
 def _refuse_everybody(listener: socket.socket, error: LabError) -> None:
     """Tell the clients that already wait why there will be no lab."""
-    listener.settimeout(3)
+    listener.settimeout(1)
     try:
         while True:
             client, _ = listener.accept()
@@ -159,6 +159,8 @@ def main() -> int:
         with Lab(settings) as lab:
             Server(lab, wanted.idle).serve(listener)
     except LabError as error:
+        # Who comes from now on starts another.
+        Path(path).unlink(missing_ok=True)
         _refuse_everybody(listener, error)
         return 1
     finally:

@@ -93,21 +93,21 @@ def _try_connect(directory: Path, name: str) -> socket.socket | None:
 
 def _connect(directory: Path, name: str, cpu: str) -> socket.socket:
     deadline = time.monotonic() + 20
-    started = False
+    server = None
     while (connection := _try_connect(directory, name)) is None:
-        if not started:
-            _start(directory, name, cpu)
-            started = True
+        # One that ended at once met another that was about to end: try again.
+        if server is None or server.poll() is not None:
+            server = _start(directory, name, cpu)
         if time.monotonic() > deadline:
             raise LabError("the shared lab did not start", f"see {directory}/{name}.errors.")
-        time.sleep(0.1)
+        time.sleep(0.2)
     return connection
 
 
-def _start(directory: Path, name: str, cpu: str) -> None:
+def _start(directory: Path, name: str, cpu: str) -> subprocess.Popen[bytes]:
     """In a session of its own and without our output: ctest waits for whoever holds that."""
     with open(directory / f"{name}.errors", "w") as errors:
-        subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "lab.server"]
             + ["--directory", str(directory), "--name", name, "--cpu", cpu],
             cwd=_TOOLS,
