@@ -36,6 +36,9 @@ BUILD = (
 # To build halvm and run the lab.
 HOST = (*BUILD, "qemu-system-x86")
 
+# The rivals of bench/fiber.py.
+FIBER_RIVALS = ("libboost-fiber-dev",)
+
 HYPERVISOR = ("xen-hypervisor-4.17-amd64",)
 
 # A metapackage: what it depends on is the kernel of today.
