@@ -17,15 +17,10 @@ namespace {
 
 namespace context = boost::context::detail;
 
-// One VCPU, one scheduler.
-constinit scheduler* running = nullptr;
-
 }  // namespace
 
-scheduler& this_scheduler() noexcept {
-    Expects(running != nullptr);
-    return *running;
-}
+// One VCPU, one scheduler.
+constinit scheduler* detail::of_this_vcpu = nullptr;
 
 wait_queue::~wait_queue() {
     if (!empty())
@@ -36,6 +31,7 @@ wait_queue::~wait_queue() {
 /// stack of one that has ended.
 [[gnu::always_inline]] inline void scheduler::after_switch(void* context, void* previous) noexcept {
     static_cast<task*>(previous)->context = context;
+    enter_machine(*current_);
     if (finished_ != nullptr)
         discard(*std::exchange(finished_, nullptr));
 }
@@ -44,19 +40,23 @@ wait_queue::~wait_queue() {
 // by a return, after which the processor predicts the next returns wrongly. The fewer there are, the better.
 [[gnu::always_inline]] inline void scheduler::switch_to(task& to) noexcept {
     task& from = *current_;
-    if (watchdog_ != 0)
-        check_watchdog();
-    if (!from.stack.guarded)
-        check_stack(from);
     current_ = &to;
     to.state = task_state::running;
     leave_machine(from, to);
     const auto back = context::jump_fcontext(to.context, &from);
     after_switch(back.fctx, back.data);
-    enter_machine(from);
+}
+
+/// The running fiber yields, waits or ends: looks at what it has done since it was switched to.
+[[gnu::always_inline]] inline void scheduler::end_stretch() noexcept {
+    if (watchdog_ != 0)
+        check_watchdog();
+    if (!current_->stack.guarded)
+        check_stack(*current_);
 }
 
 [[gnu::always_inline]] inline void scheduler::block() noexcept {
+    end_stretch();
     task& to = next();
     if (&to == current_)
         to.state = task_state::running;
@@ -67,17 +67,16 @@ wait_queue::~wait_queue() {
 /// Where a fiber's first switch ends up.
 struct trampoline {
     static void begin(context::transfer_t from) noexcept {
-        scheduler& own = *running;
+        scheduler& own = *detail::of_this_vcpu;
         own.after_switch(from.fctx, from.data);
-        enter_machine(*own.current_);
         own.current_->body(*own.current_);
         own.finish();
     }
 };
 
 scheduler::scheduler(machine& below) noexcept : machine_{below}, current_{&main_} {
-    Expects(running == nullptr);
-    running = this;
+    Expects(detail::of_this_vcpu == nullptr);
+    detail::of_this_vcpu = this;
     main_.state = task_state::running;
     main_.stack.guarded = true;  // whatever it is, it is not ours to check
     main_.set_name("main");
@@ -87,10 +86,11 @@ scheduler::scheduler(machine& below) noexcept : machine_{below}, current_{&main_
 
 scheduler::~scheduler() {
     Expects(all_.size() == 1 && current_ == &main_);
-    running = nullptr;
+    detail::of_this_vcpu = nullptr;
 }
 
 void scheduler::yield() noexcept {
+    end_stretch();
     if (--until_poll_ == 0)
         look_outside();
     if (runnable_.empty())
@@ -177,6 +177,9 @@ task& scheduler::next() noexcept {
         if (deadline == never && !deadlock_reported_)
             report_deadlock();
         machine_.wait(deadline);
+        // The time in which nobody could run is nobody's.
+        if (watchdog_ != 0)
+            switched_at_ = machine_.now();
     }
     task& first = runnable_.front();
     runnable_.pop_front();
@@ -203,6 +206,7 @@ void scheduler::start(task& one) noexcept {
 void scheduler::finish() noexcept {
     task& self = *current_;
     end_machine(self);
+    end_stretch();
     self.state = task_state::finished;
     signal_all(self.joiners);
     task& to = next();

@@ -3,11 +3,12 @@
 // goes straight to a fiber that waits for it.
 #pragma once
 
+#include <halvm/fiber/ring.hpp>
 #include <halvm/fiber/scheduler.hpp>
 #include <halvm/result.hpp>
 
+#include <concepts>
 #include <cstddef>
-#include <deque>
 #include <limits>
 #include <optional>
 #include <system_error>
@@ -185,7 +186,7 @@ public:
 private:
     std::size_t capacity_;
     bool closed_ = false;
-    std::deque<Value> values_;
+    detail::ring<Value> values_;
     wait_queue senders_{"channel to have room"};
     wait_queue receivers_{"channel to have a value"};
 };

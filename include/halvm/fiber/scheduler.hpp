@@ -115,6 +115,7 @@ private:
     void look_outside() noexcept;
     void discard(task& one) noexcept;
     void report_deadlock() noexcept;
+    void end_stretch() noexcept;
     void check_watchdog() noexcept;
 
     machine& machine_;
@@ -130,7 +131,11 @@ private:
     task main_;
 };
 
+namespace detail {
+extern scheduler* of_this_vcpu;
+}
+
 /// The scheduler of this VCPU. Pre: there is one.
-scheduler& this_scheduler() noexcept;
+inline scheduler& this_scheduler() noexcept { return *detail::of_this_vcpu; }
 
 }  // namespace halvm::fiber
