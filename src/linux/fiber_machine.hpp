@@ -11,8 +11,16 @@
 #include <sys/single_threaded.h>
 #include <utility>
 
+// clang says by __has_feature what g++ says by a macro.
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) && !defined __SANITIZE_ADDRESS__
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/common_interface_defs.h>
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #endif
 
 namespace halvm::fiber {
@@ -30,10 +38,23 @@ inline std::size_t machine_bytes() noexcept { return 0; }
 // Where the thread keeps both; they stay there for its life. Looked up once, because a switch is the hot path.
 inline exception_state* exception_globals = nullptr;
 inline int* error_number = nullptr;
+#ifdef __SANITIZE_ADDRESS__
+inline stack_memory thread_stack;  // the first fiber's, of which its task knows nothing
+#endif
 
 inline void adopt_machine(task&) noexcept {
     exception_globals = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
     error_number = &errno;
+#ifdef __SANITIZE_ADDRESS__
+    pthread_attr_t attributes;
+    void* base = nullptr;
+    std::size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstack(&attributes, &base, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    thread_stack = {static_cast<std::byte*>(base), size, true};
+#endif
 }
 
 // libstdc++ leaves out what only several threads need while this is true.
@@ -50,8 +71,14 @@ inline void leave_machine(task& from, task& to) noexcept {
     globals.uncaught = kept.uncaught;
     *error_number = kept.error_number;
 #ifdef __SANITIZE_ADDRESS__
-    __sanitizer_start_switch_fiber(from.state == task_state::finished ? nullptr : &from.sanitizer, to.stack.base,
-                                   to.stack.size);
+    const stack_memory& there = to.stack.size == 0 ? thread_stack : to.stack;
+    if (from.state == task_state::finished) {
+        // Its frames are never returned from; whoever gets the stack next would meet their red zones.
+        __asan_unpoison_memory_region(from.stack.base, from.stack.size);
+        __sanitizer_start_switch_fiber(nullptr, there.base, there.size);
+    } else {
+        __sanitizer_start_switch_fiber(&from.sanitizer, there.base, there.size);
+    }
 #endif
 }
 

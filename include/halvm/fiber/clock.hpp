@@ -28,8 +28,9 @@ instant instant_after(std::chrono::duration<Rep, Period> duration) noexcept {
     const auto now = this_scheduler().now();
     if (duration <= duration.zero())
         return now;
-    // Compared in floating point, because the conversion to nanoseconds is what might overflow.
-    if (duration_cast<std::chrono::duration<double, std::nano>>(duration).count() >= 9e18)
+    // Compared in floating point, because the conversion to nanoseconds is what might overflow; turned round, because
+    // what is not a number is not less.
+    if (!(duration_cast<std::chrono::duration<double, std::nano>>(duration).count() < 9e18))
         return never;
     const auto count = static_cast<instant>(ceil<nanoseconds>(duration).count());
     return count < never - now ? now + count : never;

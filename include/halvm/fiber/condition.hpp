@@ -5,6 +5,7 @@
 #include <halvm/fiber/mutex.hpp>
 #include <halvm/fiber/scheduler.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -132,7 +133,10 @@ private:
 /// Opens each time that `count` fibers have arrived.
 class barrier {
 public:
-    explicit barrier(std::size_t count) noexcept : count_{count}, left_{count} {}
+    explicit barrier(std::size_t count) noexcept : count_{count}, left_{count} {
+        if (count == 0)
+            broken_rule("made for no fiber at all", "barrier");
+    }
     /// True for the fiber whose arrival opened it. There is no limit: who has arrived cannot take it back.
     bool arrive_and_wait() noexcept {
         if (--left_ == 0) {

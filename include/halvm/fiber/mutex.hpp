@@ -78,15 +78,19 @@ private:
 class shared_mutex {
 public:
     void lock() noexcept { lock(wait_limit{}); }
+    /// Panics when the caller holds it to write already.
     bool lock(const wait_limit& limit) noexcept { return enter(writer, limit); }
     bool try_lock() noexcept { return try_enter(writer); }
+    /// Panics when it is not the caller who holds it to write.
     void unlock() noexcept {
-        if (holders_ != writer)
-            broken_rule("unlocked while nobody holds it to write", "shared mutex");
+        if (writing_ != &this_scheduler().current())
+            broken_rule("unlocked by a fiber that does not hold it to write", "shared mutex");
         holders_ = 0;
+        writing_ = nullptr;
         admit();
     }
     void lock_shared() noexcept { lock_shared(wait_limit{}); }
+    /// Panics when the caller holds it to write.
     bool lock_shared(const wait_limit& limit) noexcept { return enter(reader, limit); }
     bool try_lock_shared() noexcept { return try_enter(reader); }
     void unlock_shared() noexcept {
@@ -105,12 +109,19 @@ private:
     bool try_enter(long kind) noexcept {
         if (!waiting_.empty() || !free_for(kind))
             return false;
-        holders_ += kind;
+        hold(kind, this_scheduler().current());
         return true;
+    }
+    void hold(long kind, task& by) noexcept {
+        holders_ += kind;
+        if (kind == writer)
+            writing_ = &by;
     }
     bool enter(long kind, const wait_limit& limit) noexcept {
         if (try_enter(kind))
             return true;
+        if (writing_ == &this_scheduler().current())
+            broken_rule("locked again by the fiber that holds it to write", "shared mutex");
         // The slot tells admit() what this fiber waits to be.
         long wanted = kind;
         if (this_scheduler().wait(waiting_, limit, &wanted) == wake::signalled)
@@ -125,12 +136,13 @@ private:
             const long kind = *static_cast<const long*>(first.slot);
             if (!free_for(kind))
                 return;
-            holders_ += kind;
+            hold(kind, *first.who);
             this_scheduler().signal(first);
         }
     }
 
     long holders_ = 0;
+    task* writing_ = nullptr;
     wait_queue waiting_{"shared mutex"};
 };
 

@@ -68,18 +68,22 @@ struct running : outcome<Value> {
                 std::terminate();
             self.failure = std::current_exception();
         }
+        // Here and not when the stack is given back, which happens in some other fiber: a destructor may wait.
+        self.function_.reset();
+        if (self.released)
+            self.value.reset();
     }
 
     Value call() {
         if constexpr (std::invocable<Function&, std::stop_token>)
-            return std::invoke(function_, this->stop.get_token());
+            return std::invoke(*function_, this->stop.get_token());
         else
-            return std::invoke(function_);
+            return std::invoke(*function_);
     }
 
     static void end(task& base) noexcept { static_cast<running&>(base).~running(); }
 
-    Function function_;
+    std::optional<Function> function_;
 };
 
 /// A stack with `size` bytes taken off its top, in `place`. Panics when `wanted` is out of its range.
@@ -92,12 +96,17 @@ void abandon_place(const stack_memory& stack) noexcept;
 /// Waits until the fiber has ended. Panics when it is the calling one.
 wake wait_for_end(task& one, const wait_limit& limit) noexcept;
 
+/// Ends the program as an exception does that nobody catches.
+[[noreturn]] inline void nobody_joins(const std::exception_ptr& failure) noexcept { std::rethrow_exception(failure); }
+
 [[noreturn]] void no_such_fiber(const char* attempted) noexcept;
 
 template <class Function>
 struct value_of : std::invoke_result<Function&> {};
-template <std::invocable<std::stop_token> Function>
-struct value_of<Function> : std::invoke_result<Function&, std::stop_token> {};
+template <class Function>
+requires std::invocable<Function&, std::stop_token>
+struct value_of<Function> : std::invoke_result<Function&, std::stop_token> {
+};
 
 }  // namespace detail
 
@@ -121,11 +130,11 @@ public:
     [[nodiscard]] bool joinable() const noexcept { return one_ != nullptr; }
 
     /// Blocks until the fiber has ended; returns what its function returned, or throws what it threw.
-    /// Pre: joinable(), and it is another fiber; else panics.
+    /// Pre: joinable(), no other fiber is in join() already, and it is another fiber; else panics.
     Value join() {
         auto& one = checked("join");
-        detail::wait_for_end(one, {});
         one_ = nullptr;
+        detail::wait_for_end(one, {});
         struct release_at_end {
             task& one;
             ~release_at_end() { this_scheduler().release(one); }
@@ -139,10 +148,13 @@ public:
     /// Blocks until the fiber has ended or the limit comes; true when it has ended, and join() will not block.
     bool wait(const wait_limit& limit) { return detail::wait_for_end(checked("wait"), limit) == wake::signalled; }
 
-    /// Lets the fiber run on by itself.
+    /// Lets the fiber run on by itself. When it has thrown already, nobody can be told of that any more, and the
+    /// program ends.
     void detach() {
         auto& one = checked("detach");
         one_ = nullptr;
+        if (one.failure)
+            detail::nobody_joins(one.failure);
         this_scheduler().release(one);
     }
 
@@ -165,6 +177,9 @@ private:
     void end() noexcept {
         if (joinable()) {
             request_stop();
+            wait({});
+            if (auto& one = checked("join"); one.failure)
+                detail::nobody_joins(one.failure);
             join();
         }
     }

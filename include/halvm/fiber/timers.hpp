@@ -62,42 +62,24 @@ public:
         return earliest_;
     }
 
-    /// Takes out each timer whose deadline is at or before `now`, and calls `fire(timer&)` for it. `fire` may insert
-    /// and cancel timers. Timers fire in the order of their slots, and within one slot in no particular order.
+    /// Takes out each timer whose deadline is at or before `now`, and calls `fire(timer&)` for it, the earliest
+    /// deadline first, and of equal ones the one that was inserted first. `fire` may insert and cancel timers; one
+    /// that it inserts with a deadline that has passed fires in this call too.
     template <class Fire>
     void expire(instant now, Fire fire) {
         while (levels_used_ != 0) {
             const std::size_t slot = first_slot();
-            // A slot that has begun is taken apart although nothing in it may be due, because the reference is going
-            // to pass its beginning. In the lowest level, what is not due stays.
-            if (start_of(slot) > now / tick || (slot < slots_in_level && earliest() > now))
+            if (start_of(slot) > now / tick)
                 break;
+            // A slot that has begun is taken apart although nothing in it may be due, because the reference is going
+            // to pass its beginning.
             reference_ = std::max(reference_, start_of(slot));
-            slot_list due;
-            due.swap(slots_[slot]);
-            clear(slot);
-            earliest_known_ = false;
-            while (!due.empty()) {
-                timer& one = due.front();
-                due.pop_front();
-                if (one.deadline_ > now) {
-                    place(one);
-                    continue;
-                }
-                --size_;
-                // What is left of this slot must be findable while `fire` runs, for it may cancel any of it.
-                const bool more = !due.empty();
-                if (more) {
-                    slots_[slot].splice(slots_[slot].begin(), due);
-                    mark(slot);
-                }
-                fire(one);
-                if (more) {
-                    due.swap(slots_[slot]);
-                    clear(slot);
-                    earliest_known_ = false;
-                }
-            }
+            if (slot >= slots_in_level)
+                take_apart(slot);
+            else if (earliest() > now)
+                break;
+            else
+                expire_slot(slots_[slot], now, fire);
         }
         reference_ = std::max(reference_, now / tick);
     }
@@ -124,6 +106,29 @@ private:
         one.slot_ = static_cast<std::uint16_t>(slot);
         slots_[slot].push_back(one);
         mark(slot);
+    }
+
+    /// Moves what is in a slot to lower levels, in the order in which it came.
+    void take_apart(std::size_t slot) noexcept {
+        slot_list timers;
+        timers.swap(slots_[slot]);
+        clear(slot);
+        while (!timers.empty()) {
+            timer& one = timers.front();
+            timers.pop_front();
+            place(one);
+        }
+    }
+
+    template <class Fire>
+    void expire_slot(slot_list& list, instant now, Fire& fire) {
+        list.sort([](const timer& left, const timer& right) { return left.deadline_ < right.deadline_; });
+        // What is left of the list stays findable while `fire` runs, for it may cancel any of it.
+        while (!list.empty() && list.front().deadline_ <= now) {
+            timer& one = list.front();
+            cancel(one);
+            fire(one);
+        }
     }
 
     void unlink(timer& one) noexcept {
