@@ -14,6 +14,7 @@ Such a run takes half a minute or more: emulation is slower this way.
 
 from __future__ import annotations
 
+import gzip
 import re
 import shlex
 import time
@@ -26,6 +27,7 @@ from .qemu import Qemu
 
 _REASONS = {"0": "poweroff", "1": "reboot", "2": "suspend", "3": "crash", "4": "watchdog"}
 _GUEST_MEMORY_MB = 1536
+_LARGE = 16 << 20
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Subject:
     memory_mb: int = 16
     command_line: str = ""
     config: str = ""  # more xl configuration
+    ramdisk: bytes = b""
     seconds: float = 2.0  # virtual; a guest that has not ended by then is destroyed
     idle_seconds: float = 0.0  # then its CPU time is read twice, this long apart
 
@@ -59,8 +62,12 @@ def count(subjects: list[Subject], cpu: str = "default", timeout: float = 600.0)
     script = ["cd /etc/lab"]
     for index, subject in enumerate(subjects):
         elf.require_xen_kernel(subject.kernel)
-        archive.copy(f"etc/lab/kernel.{index}", subject.kernel)
+        kernel = subject.kernel.read_bytes()
+        # dom0's memory is small, and libxc unpacks what is compressed.
+        archive.file(f"etc/lab/kernel.{index}", kernel if len(kernel) < _LARGE else gzip.compress(kernel, 6, mtime=0))
         archive.file(f"etc/lab/cfg.{index}", subject.config.encode())
+        if subject.ramdisk:
+            archive.file(f"etc/lab/ramdisk.{index}", subject.ramdisk)
         script += _commands(index, subject)
     archive.file("etc/lab/batch", "\n".join(script).encode())
     dom0 = dom0_image.dom0()
@@ -94,6 +101,8 @@ def _commands(index: int, subject: Subject) -> list[str]:
         f"maxmem={subject.memory_mb}",
         'extra="' + subject.command_line.replace("\\", "\\\\").replace('"', '\\"') + '"',
     ]
+    if subject.ramdisk:
+        words.append(f'ramdisk="/etc/lab/ramdisk.{index}"')
     lines = [
         f"xl create -p -e -q cfg.{index} {shlex.join(words)} >xl.out 2>&1",
         f"sed 's/^/@{index} error /' xl.out",
