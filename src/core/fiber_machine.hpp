@@ -10,8 +10,6 @@
 
 #include <halvm/fiber/task.hpp>
 
-#include <sys/single_threaded.h>
-
 namespace halvm::fiber {
 
 inline std::size_t machine_bytes() noexcept { return libc::thread_block_size(); }
@@ -21,14 +19,13 @@ inline void adopt_machine(task& main) noexcept { main.kept[0] = reinterpret_cast
 
 inline void begin_machine(task& one, void* memory) noexcept {
     static int last_tid = 1;
-    // libstdc++ leaves out what only several threads need while this is true.
-    __libc_single_threaded = false;
+    libc::begin_fibers();
     one.kept[0] =
         reinterpret_cast<std::uintptr_t>(libc::thread_block_init(memory, libc::musl::self()->canary, ++last_tid));
 }
 
 /// Runs in the fiber that ends.
-inline void end_machine(task&) noexcept { libc::run_thread_destructors(); }
+inline void end_machine(task&) noexcept { libc::end_of_fiber(); }
 
 inline void leave_machine(task&, task& to) noexcept { arch::set_fs_base(to.kept[0]); }
 inline void enter_machine(task&) noexcept {}

@@ -4,6 +4,7 @@
 #include "core/console.hpp"
 #include "core/ending.hpp"
 #include "core/symbols.hpp"
+#include "fiber/report.hpp"
 #include "text/line_writer.hpp"
 
 #include <halvm/contract.hpp>
@@ -68,6 +69,7 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* data) noexcept {
     console_emergency("backtrace:\n");
     walk progress{first};
     _Unwind_Backtrace(visit, &progress);
+    fiber::print_other_fibers();
     crash();
 }
 

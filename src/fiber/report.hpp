@@ -13,9 +13,12 @@ namespace halvm::fiber {
 
 void report_long_run(const task& one, instant ran) noexcept;
 
-/// Prints a line for each fiber: name, state, what it waits for, how much of its stack was used. For panics too:
-/// allocates nothing and touches no lock.
+/// Prints a line for each fiber: name, state, what it waits for, how much of its stack was used; the oldest 32 and the
+/// one that runs. For panics too: allocates nothing and touches no lock.
 void print_fibers() noexcept;
+
+/// The same, when there is any fiber but the first.
+void print_other_fibers() noexcept;
 
 /// Where reports go: the emergency console of a domain, the standard error of a process. Supplied by the machine.
 void report_text(std::string_view text) noexcept;

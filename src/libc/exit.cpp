@@ -17,6 +17,7 @@ extern const destructor __fini_array_end[];
 namespace halvm::libc {
 
 [[gnu::weak]] void run_thread_destructors() {}
+[[gnu::weak]] void run_key_destructors() {}
 
 }  // namespace halvm::libc
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // syscall(), for the one system call that libstdc++'s headers and objects make by its number: the futex under
-// std::atomic's wait and the guards of static objects. There is one thread, so nobody is ever woken.
+// std::atomic's wait, semaphores, futures, and the guards of static objects.
 #include "core/panic.hpp"
-#include "libc/time/timespec.hpp"
+#include "libc/thread/parking.hpp"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdarg>
+
+namespace libc = halvm::libc;
 
 namespace {
 
@@ -20,22 +21,29 @@ long fail(int error) noexcept {
     return -1;
 }
 
-long futex(const int* word, int operation, int value, const timespec* deadline) noexcept {
-    const int command = operation & command_mask;
-    if (command == FUTEX_WAKE)
-        return 0;
-    if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET)
-        return fail(ENOSYS);
-    if (*word != value)
-        return fail(EAGAIN);
-    if (deadline == nullptr)
-        halvm::core::panic("an atomic wait would never end: there is no other thread to wake it");
-    // FUTEX_WAIT counts from now, FUTEX_WAIT_BITSET says when.
-    const bool absolute = command == FUTEX_WAIT_BITSET;
+long wait(const int* word, int value, const libc::deadline& until) noexcept {
+    while (*word == value) {
+        const int error = libc::park(word, "atomic", until);
+        if (error == 0)
+            return 0;
+        if (error != EAGAIN)
+            return fail(error);
+    }
+    return fail(EAGAIN);
+}
+
+long futex(const int* word, int operation, int value, const timespec* time) noexcept {
     const bool wall = (operation & FUTEX_CLOCK_REALTIME) != 0;
-    const int error =
-        clock_nanosleep(wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, absolute ? TIMER_ABSTIME : 0, deadline, nullptr);
-    return fail(error != 0 ? error : ETIMEDOUT);
+    switch (operation & command_mask) {
+    case FUTEX_WAKE: return static_cast<long>(libc::unpark_all(word, value < 0 ? 0 : static_cast<unsigned>(value)));
+    // FUTEX_WAIT counts from now, FUTEX_WAIT_BITSET says when.
+    case FUTEX_WAIT: return wait(word, value, time == nullptr ? libc::deadline{} : libc::deadline::after(*time));
+    case FUTEX_WAIT_BITSET:
+        return wait(
+            word, value,
+            time == nullptr ? libc::deadline{} : libc::deadline{wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, *time});
+    default: return fail(ENOSYS);
+    }
 }
 
 }  // namespace
@@ -49,7 +57,7 @@ extern "C" long syscall(long number, ...) noexcept {
     const int* const word = va_arg(arguments, const int*);
     const int operation = va_arg(arguments, int);
     const int value = va_arg(arguments, int);
-    const timespec* const deadline = va_arg(arguments, const timespec*);
+    const timespec* const time = va_arg(arguments, const timespec*);
     va_end(arguments);
-    return futex(word, operation, value, deadline);
+    return futex(word, operation, value, time);
 }

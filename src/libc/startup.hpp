@@ -15,6 +15,9 @@ std::size_t thread_block_size() noexcept;
 /// makes it the running thread. The canary is the same for every thread; `tid` is unique, above 0 and below 2^30.
 void* thread_block_init(void* memory, std::uint64_t canary, int tid) noexcept;
 
+/// To be called before the second fiber is started, and harmless later.
+void begin_fibers() noexcept;
+
 /// Runs the constructors of the image and `main`, then leaves as exit() does. Pre: FS base is set, the core works.
 [[noreturn]] void run(int (*main)());
 

@@ -1,33 +1,42 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// pthread mutexes, in glibc's layout, which PTHREAD_MUTEX_INITIALIZER and std::mutex have compiled in.
-#include "libc/thread/deadline.hpp"
-#include "libc/thread/self.hpp"
+// pthread mutexes, in glibc's layout, which PTHREAD_MUTEX_INITIALIZER and std::mutex have compiled in. A mutex goes to
+// the fiber that has waited longest; `__nusers` counts those that wait.
+#include "libc/thread/parking.hpp"
 
 #include <pthread.h>
 
-#include <cerrno>
+namespace libc = halvm::libc;
 
 namespace {
-
-using halvm::libc::own_tid;
 
 int kind(const pthread_mutex_t* mutex) noexcept { return mutex->__data.__kind & 3; }
 
 bool held(const pthread_mutex_t* mutex) noexcept { return mutex->__data.__lock != 0; }
 
-bool own(const pthread_mutex_t* mutex) noexcept { return held(mutex) && mutex->__data.__owner == own_tid(); }
+bool own(const pthread_mutex_t* mutex) noexcept { return held(mutex) && mutex->__data.__owner == libc::own_tid(); }
 
 /// Takes a free mutex, or a recursive one again.
 bool take(pthread_mutex_t* mutex) noexcept {
     if (!held(mutex)) {
         mutex->__data.__lock = 1;
-        mutex->__data.__owner = own_tid();
+        mutex->__data.__owner = libc::own_tid();
         return true;
     }
     if (kind(mutex) != PTHREAD_MUTEX_RECURSIVE || !own(mutex))
         return false;
     ++mutex->__data.__count;
     return true;
+}
+
+/// A caller that holds a normal mutex waits for itself, which the scheduler reports.
+int lock(pthread_mutex_t* mutex, const libc::deadline& until) noexcept {
+    while (!take(mutex)) {
+        if (kind(mutex) == PTHREAD_MUTEX_ERRORCHECK && own(mutex))
+            return EDEADLK;
+        if (const int error = libc::park_counted(mutex->__data.__nusers, mutex, "mutex", until); error != EAGAIN)
+            return error;
+    }
+    return 0;
 }
 
 }  // namespace
@@ -45,25 +54,14 @@ int pthread_mutex_destroy(pthread_mutex_t* mutex) noexcept { return held(mutex) 
 
 int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept { return take(mutex) ? 0 : EBUSY; }
 
-int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
-    if (take(mutex))
-        return 0;
-    if (own(mutex) && kind(mutex) == PTHREAD_MUTEX_ERRORCHECK)
-        return EDEADLK;
-    halvm::libc::wait_for_ever("pthread_mutex_lock",
-                               own(mutex) ? "the caller holds the mutex" : "nobody unlocks the mutex");
+int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept { return lock(mutex, {}); }
+
+int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) noexcept {
+    return lock(mutex, {clock, *until});
 }
 
-int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* deadline) noexcept {
-    if (take(mutex))
-        return 0;
-    if (own(mutex) && kind(mutex) == PTHREAD_MUTEX_ERRORCHECK)
-        return EDEADLK;
-    return halvm::libc::sleep_until(clock, *deadline);
-}
-
-int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* deadline) noexcept {
-    return pthread_mutex_clocklock(mutex, CLOCK_REALTIME, deadline);
+int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) noexcept {
+    return lock(mutex, {CLOCK_REALTIME, *until});
 }
 
 int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
@@ -71,6 +69,9 @@ int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
         return EPERM;
     if (mutex->__data.__count != 0) {
         --mutex->__data.__count;
+    } else if (libc::parked* const next = libc::next_of(mutex->__data.__nusers, mutex)) {
+        mutex->__data.__owner = next->tid;
+        libc::unpark(*next);
     } else {
         mutex->__data.__lock = 0;
         mutex->__data.__owner = 0;

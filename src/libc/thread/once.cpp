@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// pthread_once: the ground of std::call_once, so an exception of the callee leaves the flag as it was.
-#include "libc/thread/self.hpp"
+// pthread_once: the ground of std::call_once, so an exception of the callee leaves the flag as it was, and the next of
+// those that wait calls. A callee that comes back to its own flag waits for itself, which the scheduler reports.
+#include "libc/thread/parking.hpp"
 
 #include <pthread.h>
+
+namespace libc = halvm::libc;
 
 namespace {
 
@@ -13,20 +16,21 @@ enum : int { untouched = 0, running = 1, done = 2 };
 extern "C" {
 
 int pthread_once(pthread_once_t* flag, void (*callee)()) {
+    while (*flag == running)
+        libc::park(flag, "call once");
     if (*flag == done)
         return 0;
-    if (*flag == running)
-        halvm::libc::wait_for_ever("pthread_once", "the call that it waits for is the caller's own");
-    struct reset_on_exception {
+    struct ended {
         pthread_once_t* flag;
-        ~reset_on_exception() {
-            if (*flag == running)
-                *flag = untouched;
+        int state = untouched;
+        ~ended() {
+            *flag = state;
+            libc::unpark_all(flag);
         }
-    } const guard{flag};
+    } call{flag};
     *flag = running;
     callee();
-    *flag = done;
+    call.state = done;
     return 0;
 }
 

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// POSIX semaphores: the value is in the first word.
-#include "libc/thread/deadline.hpp"
-#include "libc/thread/self.hpp"
+// POSIX semaphores: the value is in the first word, how many wait in the second. What is posted goes to the fiber that
+// has waited longest.
+#include "libc/thread/parking.hpp"
 
 #include <semaphore.h>
 
-#include <cerrno>
 #include <climits>
+
+namespace libc = halvm::libc;
 
 namespace {
 
-unsigned& value_of(sem_t* semaphore) noexcept { return *reinterpret_cast<unsigned*>(semaphore); }
+struct counts {
+    unsigned value;
+    unsigned waiting;
+};
+static_assert(sizeof(counts) <= sizeof(sem_t));
+
+counts& counts_of(sem_t* semaphore) noexcept { return *reinterpret_cast<counts*>(semaphore); }
 
 int fail(int error) noexcept {
     errno = error;
@@ -18,11 +25,22 @@ int fail(int error) noexcept {
 }
 
 bool take(sem_t* semaphore) noexcept {
-    unsigned& value = value_of(semaphore);
+    unsigned& value = counts_of(semaphore).value;
     if (value == 0)
         return false;
     --value;
     return true;
+}
+
+int wait(sem_t* semaphore, const libc::deadline& until) noexcept {
+    while (!take(semaphore)) {
+        const int error = libc::park_counted(counts_of(semaphore).waiting, semaphore, "semaphore", until);
+        if (error == 0)
+            return 0;
+        if (error != EAGAIN)
+            return fail(error);
+    }
+    return 0;
 }
 
 }  // namespace
@@ -33,37 +51,33 @@ int sem_init(sem_t* semaphore, int, unsigned value) noexcept {
     if (value > SEM_VALUE_MAX)
         return fail(EINVAL);
     *semaphore = {};
-    value_of(semaphore) = value;
+    counts_of(semaphore).value = value;
     return 0;
 }
 
 int sem_destroy(sem_t*) noexcept { return 0; }
 
 int sem_getvalue(sem_t* semaphore, int* value) noexcept {
-    *value = static_cast<int>(value_of(semaphore));
+    *value = static_cast<int>(counts_of(semaphore).value);
     return 0;
 }
 
 int sem_post(sem_t* semaphore) noexcept {
-    if (value_of(semaphore) == SEM_VALUE_MAX)
+    counts& now = counts_of(semaphore);
+    if (now.value == SEM_VALUE_MAX)
         return fail(EOVERFLOW);
-    ++value_of(semaphore);
+    if (libc::parked* const next = libc::next_of(now.waiting, semaphore))
+        libc::unpark(*next);
+    else
+        ++now.value;
     return 0;
 }
 
 int sem_trywait(sem_t* semaphore) noexcept { return take(semaphore) ? 0 : fail(EAGAIN); }
 
-int sem_wait(sem_t* semaphore) {
-    if (!take(semaphore))
-        halvm::libc::wait_for_ever("sem_wait", "there is no other thread to post the semaphore");
-    return 0;
-}
+int sem_wait(sem_t* semaphore) { return wait(semaphore, {}); }
 
-int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* deadline) {
-    return take(semaphore) ? 0 : fail(halvm::libc::sleep_until(clock, *deadline));
-}
+int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* until) { return wait(semaphore, {clock, *until}); }
 
-int sem_timedwait(sem_t* semaphore, const timespec* deadline) {
-    return sem_clockwait(semaphore, CLOCK_REALTIME, deadline);
-}
+int sem_timedwait(sem_t* semaphore, const timespec* until) { return wait(semaphore, {CLOCK_REALTIME, *until}); }
 }

@@ -1,23 +1,46 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// pthread spin locks. musl's would spin on a held lock for ever.
-#include "libc/thread/self.hpp"
+// pthread spin locks. On one processor nobody gives a lock up while another spins, so they wait as mutexes do.
+#include "libc/thread/parking.hpp"
 
 #include <pthread.h>
 
-#include <cerrno>
+namespace libc = halvm::libc;
+
+namespace {
+
+enum : int { open = 0, held = 1, wanted = 2 };
+
+}  // namespace
 
 extern "C" {
 
+int pthread_spin_init(pthread_spinlock_t* lock, int) noexcept {
+    *lock = open;
+    return 0;
+}
+
+int pthread_spin_destroy(pthread_spinlock_t*) noexcept { return 0; }
+
 int pthread_spin_trylock(pthread_spinlock_t* lock) noexcept {
-    if (*lock != 0)
+    if (*lock != open)
         return EBUSY;
-    *lock = 1;
+    *lock = held;
     return 0;
 }
 
 int pthread_spin_lock(pthread_spinlock_t* lock) noexcept {
-    if (pthread_spin_trylock(lock) != 0)
-        halvm::libc::wait_for_ever("pthread_spin_lock", "nobody unlocks the lock");
+    if (pthread_spin_trylock(lock) == 0)
+        return 0;
+    *lock = wanted;
+    return libc::park(const_cast<const int*>(lock), "spin lock");
+}
+
+int pthread_spin_unlock(pthread_spinlock_t* lock) noexcept {
+    libc::parked* const next = *lock == wanted ? libc::first_parked(const_cast<const int*>(lock)) : nullptr;
+    if (next != nullptr)
+        libc::unpark(*next);
+    else
+        *lock = open;
     return 0;
 }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // feature: a wait that no other thread can end: on a `std::mutex`, `std::condition_variable`, `std::atomic`, semaphore
-// status: panics
-// detail: naming the call
+// detail: as a wait; that every thread waits, and for what, is said once
 #include <atomic>
 #include <condition_variable>
 #include <mutex>

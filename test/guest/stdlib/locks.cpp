@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// feature: `<mutex>`, `<shared_mutex>`, `<condition_variable>`, `<semaphore>`, `std::call_once` in one thread
+// feature: `<mutex>`, `<shared_mutex>`, `<condition_variable>`, `<semaphore>`, `std::call_once`
 #include "report.hpp"
 
 #include <atomic>
