@@ -8,6 +8,7 @@ import unittest
 from unittest import mock
 
 from halvm_cli import attach
+from lab.errors import LabError
 
 
 class AttachTest(unittest.TestCase):
@@ -41,6 +42,16 @@ class AttachTest(unittest.TestCase):
             listener.take(self.ready(listener))
             for _ in range(1000):
                 listener.give("x" * 4096)
+
+    def test_what_a_killed_run_left_is_no_guest(self) -> None:
+        name = f"hello.{os.getpid()}"
+        with attach.Listener("hello"):
+            folder = os.path.join(os.environ["XDG_CACHE_HOME"], "halvm/consoles")
+            os.rename(os.path.join(folder, name), os.path.join(folder, "gone.1"))
+        # Nobody listens there any more, though a process 1 exists.
+        with self.assertRaisesRegex(LabError, "has ended"):
+            attach.join("gone.1")
+        self.assertEqual(os.listdir(folder), [])
 
     def ready(self, listener: attach.Listener) -> list:
         return select.select(listener.sources(), [], [], 5)[0]

@@ -40,6 +40,15 @@ class CliTest(unittest.TestCase):
     def test_too_little_memory(self) -> None:
         self.assertSays(self.halvm("run", "hello", "--memory", "3"), 125, "at least 4 MB")
 
+    def test_a_wrong_command_line_is_no_status_of_a_program(self) -> None:
+        self.assertSays(self.halvm("run", "hello", "--memory", "abc"), 125, "no number of megabytes")
+        self.assertSays(self.halvm("run", "hello", "--timeout", "-3"), 125, "no number of seconds")
+        self.assertSays(self.halvm("run", "hello", "--wibble"), 125, "--wibble")
+        self.assertSays(self.halvm("run", "hello", "--on", "mars"), 125, "mars")
+
+    def test_without_xl_nothing_is_built_for_it(self) -> None:
+        self.assertSays(self.halvm("run", "hello", "--on", "xen", PATH="/usr/bin:/bin"), 125, "no xl", "--on lab")
+
     def test_a_cache_that_cannot_be_written(self) -> None:
         done = self.halvm("console", XDG_CACHE_HOME="/proc")
         self.assertSays(done, 125, "XDG_CACHE_HOME")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from typing import NoReturn
 
 from lab.errors import LabError
 
@@ -16,7 +17,7 @@ _COMMANDS = (run, test, bench, setup, doctor, console, clean)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="halvm", description="Builds, runs and tests C++ programs that are Xen domains."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -34,8 +35,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _terminated(*_: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+class _Parser(argparse.ArgumentParser):
+    """A wrong command line is the tool's failure: 2 may be a program's own status."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(TOOL_FAILED, f"{self.prog}: {message}\n")
+
+
+def _terminated(number: int, _: object) -> None:
+    print(f"\nhalvm: ended by {signal.Signals(number).name}; nothing is left running.", file=sys.stderr)
+    raise SystemExit(128 + number)
 
 
 def main() -> int:
@@ -47,8 +57,8 @@ def main() -> int:
         words, rest = words[:at], words[at + 1 :]
     arguments = _parser().parse_args(words)
     arguments.rest = rest
-    signal.signal(signal.SIGTERM, _terminated)
-    signal.signal(signal.SIGHUP, _terminated)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, _terminated)
     try:
         return arguments.function(arguments)
     except LabError as error:

@@ -12,6 +12,7 @@ import socket
 from pathlib import Path
 
 from lab import cache
+from lab.errors import LabError
 
 
 def _directory() -> Path:
@@ -33,6 +34,8 @@ class Listener:
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> Listener:
+        running()  # Removes what killed runs left.
+        (_directory() / self._name).unlink(missing_ok=True)
         self._socket.bind(_address(self._folder, self._name))
         self._socket.listen(4)
         return self
@@ -90,7 +93,13 @@ def join(name: str) -> socket.socket:
     folder = os.open(_directory(), os.O_DIRECTORY)
     try:
         client = socket.socket(socket.AF_UNIX)
-        client.connect(_address(folder, name))
+        try:
+            client.connect(_address(folder, name))
+        except OSError as error:
+            client.close()
+            # Its run was killed, and its process number is another's now.
+            (_directory() / name).unlink(missing_ok=True)
+            raise LabError(f"the guest {name} has ended", "start it again with `tools/halvm run`.") from error
         return client
     finally:
         os.close(folder)

@@ -17,7 +17,7 @@ from pathlib import Path
 from lab import packages
 from lab.errors import LabError
 
-from . import setup, tree
+from . import child, setup, tree
 
 BENCH = tree.ROOT / "bench"
 _TOOLS = Path(__file__).resolve().parent.parent
@@ -60,25 +60,16 @@ def benches() -> dict[str, Path]:
 def _run(name: str, program: Path, as_json: bool, figures: list[dict]) -> int:
     """A bench prints metric, value, unit and, if it has one, a rival and its value."""
     path = os.pathsep.join([str(_TOOLS), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    process = subprocess.Popen(
-        [sys.executable, str(program)],
-        cwd=tree.ROOT,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, str(program)]
+    with child.whole(command, cwd=tree.ROOT, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
         for line in process.stdout:
             figure = figure_of(name, line)
             figures.append(figure)
             if not as_json:
                 print("\t".join(str(value) for value in figure.values()), flush=True)
         return process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
 
 
 def figure_of(bench: str, line: str) -> dict:

@@ -30,10 +30,10 @@ DEFAULT_MEMORY_MB = 16
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="NAME|ELF")
-    parser.add_argument("--memory", type=int, metavar="MB", help="the domain's memory")
+    parser.add_argument("--memory", type=_number, metavar="MB", help="the domain's memory")
     parser.add_argument("--on", choices=("lab", "xen", "linux"), help="instead of what fits this machine")
     parser.add_argument("--extra", metavar="TEXT", help="the program's command line")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="end the run after this time")
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="end the run after this time")
     parser.add_argument("--cpu", default="default", help="the lab's CPU: default, plain, max, or QEMU's words")
     parser.add_argument(
         "--forward",
@@ -44,6 +44,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of megabytes") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
+
+
 def main(arguments: argparse.Namespace) -> int:
     if arguments.memory is not None and arguments.memory < LEAST_MEMORY_MB:
         raise LabError(
@@ -51,6 +68,8 @@ def main(arguments: argparse.Namespace) -> int:
             f"a PV domain takes at least {LEAST_MEMORY_MB} MB: that is the first mapping Xen makes.",
         )
     where = arguments.on or ("xen" if run_xl.is_xen_host() else "lab")
+    if where == "xen":
+        run_xl.require_host()
     path = Path(arguments.what)
     is_file = path.is_file() and ("/" in arguments.what or arguments.what not in tree.examples())
     if not is_file and "/" in arguments.what:

@@ -51,7 +51,7 @@ def run(guest: Guest, arguments: argparse.Namespace) -> int:
 
 def _forward(text: str) -> str:
     found = re.fullmatch(r"(\d+):(\d+)", text)
-    if not found:
+    if not found or not all(0 < int(port) < 65536 for port in found.groups()):
         raise LabError(f"bad --forward {text!r}", "write it as HOSTPORT:GUESTPORT, for example 8080:80.")
     port = int(found.group(1))
     with socket.socket() as probe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,17 +32,18 @@ def is_xen_host() -> bool:
 
 
 def _xl(*words: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(["xl", *words], capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise LabError(
-            "this machine has no xl", "install xen-utils, or use the lab: --on lab."
-        ) from error
+    return subprocess.run(["xl", *words], capture_output=True, text=True)
+
+
+def require_host() -> None:
+    """Said before anything is built."""
+    if shutil.which("xl") is None:
+        raise LabError("this machine has no xl", "install xen-utils, or use the lab: --on lab.")
+    if os.geteuid() != 0:
+        raise LabError("xl needs root", "run it with sudo, or use the lab: --on lab.")
 
 
 def run(guest: Guest, timeout: float | None) -> int:
-    if os.geteuid() != 0:
-        raise LabError("xl needs root", "run it with sudo, or use the lab: --on lab.")
     name = f"{guest.name}-{os.getpid()}"
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:
         config.write(guest.config)

@@ -72,16 +72,24 @@ def _agrees(command: str) -> bool:
 def _install(command: list[str], absent: list[str], by_hand: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 
-    def install() -> int:
-        return subprocess.run([*command, *absent], env=environment, stdout=sys.stderr).returncode
-
-    if install() == 0:
+    if _to_its_end([*command, *absent], environment) == 0:
         return
     # Package lists that are old, or not there yet, as in a fresh container.
     update = command[: command.index("install")] + ["update"]
-    subprocess.run(update, env=environment, stdout=sys.stderr)
-    if install() != 0:
+    _to_its_end(update, environment)
+    if _to_its_end([*command, *absent], environment) != 0:
         raise LabError(
             "apt-get could not install the packages (its own words are above)",
             f"check the network, then repeat: {by_hand}",
         )
+
+
+def _to_its_end(command: list[str], environment: dict[str, str]) -> int:
+    """Run it; interrupted, it ends in its own way: killed, dpkg would leave packages half installed."""
+    process = subprocess.Popen(command, env=environment, stdout=sys.stderr)
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise

@@ -23,7 +23,7 @@ from lab import dom0_image, hypervisor, packages
 from lab.errors import LabError
 from lab.progress import say
 
-from . import setup, tree
+from . import child, setup, tree
 
 PRESETS = ("linux", "xen")
 _NEEDS_LAB = ("guest", "domu")
@@ -135,13 +135,8 @@ def _ctest(preset: str, tiers: list[str], arguments: argparse.Namespace, tally: 
         command += ["-L", f"^({'|'.join(tiers)})$", "--output-junit", str(results)]
         if arguments.match:
             command += ["-R", arguments.match]
-        process = subprocess.Popen(command, cwd=tree.ROOT, stdout=sys.stdout)
-        try:
+        with child.whole(command, cwd=tree.ROOT, stdout=sys.stdout) as process:
             code = process.wait()
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
         if results.exists():
             tally.add_junit(results, preset)
         elif code != 0:

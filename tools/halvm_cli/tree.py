@@ -16,6 +16,8 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.progress import detail, say, step
 
+from . import child
+
 # What ninja begins each step's line with.
 _PROGRESS = re.compile(r"\[(\d+)/(\d+)\] ")
 
@@ -95,21 +97,13 @@ def _run(command: list[str], verb: str, preset: str) -> None:
 
 def _output_of(command: list[str]) -> tuple[int, str]:
     """Run it and return its exit code and what it said, but for ninja's progress."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
     said = []
-    try:
+    with child.whole(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
         for line in process.stdout:
             progress = _PROGRESS.match(line)
             if progress:
                 detail(f"{progress.group(1)} of {progress.group(2)}")
             else:
                 said.append(line)
-        code = process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    return code, "".join(said)
+        return process.wait(), "".join(said)

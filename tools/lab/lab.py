@@ -135,10 +135,8 @@ class Lab:
                 try:
                     lane.fill(0.2)
                 except LineLost:
-                    raise LabError(
-                        f"QEMU ended while it booted ({self._qemu.complaint()})",
-                        "run `tools/halvm doctor`; if it names a port, another program uses that port.",
-                    ) from None
+                    complaint = self._qemu.complaint()
+                    raise LabError(f"QEMU ended while it booted ({complaint})", _cure(complaint)) from None
             self._lanes.put(lane)
 
     def _check_boot(self, deadline: float) -> None:
@@ -213,3 +211,14 @@ class Lab:
             self._next_guest += 1
             plain = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:48] or "guest"
             return plain if self._next_guest == 1 else f"{plain}.{self._next_guest}"
+
+
+def _cure(complaint: str) -> str:
+    """What to do about what QEMU said."""
+    if "allocate memory" in complaint:
+        return "this machine has not that much memory: give the guest less with --memory."
+    if "CPU model" in complaint:
+        return "--cpu takes default, plain, max, or a name that `qemu-system-x86_64 -cpu help` lists."
+    if "host forwarding" in complaint:
+        return "another program has that port: choose another one."
+    return "run `tools/halvm doctor`; with too little free memory the kernel may have killed it."
