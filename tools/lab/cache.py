@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,8 +81,17 @@ def artifact(name: str, key: str, build: Callable[[Path], None]) -> Path:
                 ) from error
             raise
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _remove(work)
     return final
+
+
+def _remove(work: Path) -> None:
+    """Repeatedly: what an interrupted program had started may write there for a moment yet."""
+    for _ in range(50):
+        shutil.rmtree(work, ignore_errors=True)
+        if not work.exists():
+            return
+        time.sleep(0.1)
 
 
 def remove_leftovers(name: str) -> None:

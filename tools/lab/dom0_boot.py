@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import boot_lines, cache, elf, hypervisor
+from .domain import with_time
 from .domain_run import DomainRun
 from .errors import LabError
 from .qemu import Qemu
@@ -134,7 +135,7 @@ def run(
 def _watch(machine: Qemu, options: Options, output: _Output) -> DomainRun:
     begin = time.monotonic()
     deadline = begin + options.timeout
-    to_type = options.input.encode()
+    to_type = options.input
     result = DomainRun()
     while True:
         data = machine.read(min(0.5, max(0.0, deadline - time.monotonic())))
@@ -149,8 +150,8 @@ def _watch(machine: Qemu, options: Options, output: _Output) -> DomainRun:
             break
         output.add(data)
         if to_type and output.started and _seen(options.input_after, output.console):
-            machine.write(to_type)
-            to_type = b""
+            machine.write(with_time(to_type, time.time()))
+            to_type = ""
         if output.end():
             result.end = output.end() or ""
             break

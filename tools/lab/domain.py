@@ -67,6 +67,7 @@ class Domain:
         self._console_begin = len(lab.console)
         self._begin = time.monotonic()
         self._watching = False
+        self._ahead = 0.0
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.result = DomainRun()
         self.over = False
@@ -99,7 +100,7 @@ class Domain:
         command = "xl create -p -e -q " + shlex.join([f"{self._directory}/cfg", *words])
         if self._guest.wants_backends():
             command = f"lab-backends && {command}"
-        created = run(f"{command} && xl domid {self._name}")
+        created = run(f"{command} && xl domid {self._name} && bash -c 'echo $EPOCHREALTIME'")
         self.result.toolstack = created.err.strip()
         if created.status != 0:
             raise LabError(
@@ -107,7 +108,8 @@ class Domain:
                 + "\n".join("    " + line for line in created.text.splitlines()[-12:]),
                 _advice(created.text),
             )
-        self.result.domain = int(created.out.split()[-1])
+        self.result.domain, dom0_clock = int(created.out.split()[-2]), float(created.out.split()[-1])
+        self._ahead = dom0_clock - time.time()
         log = f"/var/log/xen/console/guest-{self._name}.log"
         self._lane.live(f"exec lab-watch {self.result.domain} {log} {_STACK_BYTES}")
         self._watching = True
@@ -146,6 +148,10 @@ class Domain:
                 break
         self.result.console += output
         return output
+
+    def wall_clock(self) -> float:
+        """The seconds since 1970 by dom0's clock."""
+        return time.time() + self._ahead
 
     def type(self, text: bytes) -> None:
         """Type at the guest's console."""
@@ -218,13 +224,13 @@ def run_domain(
 ) -> DomainRun:
     """Run a guest to its end, the limits' pattern, or the timeout."""
     limits = limits or Limits()
-    to_type = limits.input.encode()
+    to_type = limits.input
     with lab.memory(guest.megabytes()), lab.lane() as lane, Domain(lab, lane, guest) as domain:
         deadline = time.monotonic() + limits.timeout
         while not domain.over:
             if to_type and _seen(limits.input_after, domain.result.console):
-                domain.type(to_type)
-                to_type = b""
+                domain.type(with_time(to_type, domain.wall_clock()))
+                to_type = ""
             output = domain.poll(min(0.5, max(0.0, deadline - time.monotonic())))
             if output and on_output:
                 on_output(output)
@@ -234,6 +240,11 @@ def run_domain(
             if time.monotonic() >= deadline or cancelled():
                 break
     return domain.result
+
+
+def with_time(text: str, now: float) -> bytes:
+    """What is typed for the text: @time@ in it stands for the wall clock."""
+    return text.replace("@time@", f"{now:.3f}").encode()
 
 
 def _seen(pattern: str, text: str) -> bool:

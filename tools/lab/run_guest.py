@@ -35,7 +35,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--cpu", default="default", help="default, plain, max, or QEMU's words")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
     parser.add_argument("--extra", default="", help="the guest's command line")
-    parser.add_argument("--input", default="", help=r"typed at its console; \n is a newline")
+    parser.add_argument("--input", default="", help=r"typed at its console; \n is a newline, @time@ the wall clock")
     parser.add_argument("--input-after", default="", metavar="REGEX", help="typed when this came out")
     parser.add_argument("--config", type=Path, help="an xl configuration, for --boot domu")
     parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The monotonic clock never goes back, sleeping is never early, and the wall clock runs with it. `now=SECONDS` on the
-// command line is what the wall clock of another machine said at most a minute ago.
+// The monotonic clock never goes back, sleeping is never early, and the wall clock runs with it. With `compare` on the
+// command line the wall clock is also right to the second against another machine's, which is asked for at the console.
 #include "report.hpp"
 
+#include <halvm/program.hpp>
 #include <halvm/time.hpp>
 
 #include <chrono>
-#include <cstdlib>
+#include <cstdio>
 
 using namespace std::chrono_literals;
 
@@ -40,13 +41,16 @@ int halvm_main() {
     HALVM_CHECK(own_passed >= 50ms);
     HALVM_CHECK(wall_passed >= steady_passed && steady_passed >= own_passed);
 
-    if (const char* now = std::getenv("now")) {
-        const auto seconds =
-            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-                .count() -
-            std::atoll(now);
-        std::printf("%lld s after the other clock\n", static_cast<long long>(seconds));
-        HALVM_CHECK(seconds >= -1 && seconds <= 60);
+    if (halvm::command_line() == "compare") {
+        // The other machine's clock is read between the question and the answer.
+        using seconds = std::chrono::duration<double>;
+        const seconds asked = std::chrono::system_clock::now().time_since_epoch();
+        std::puts("what time is it?");
+        double told = 0;
+        HALVM_CHECK(std::scanf("%lf", &told) == 1);
+        const seconds answered = std::chrono::system_clock::now().time_since_epoch();
+        std::printf("asked at %.3f, told %.3f, heard at %.3f\n", asked.count(), told, answered.count());
+        HALVM_CHECK(told >= asked.count() - 1 && told <= answered.count() + 1);
     }
     return report::verdict("clock");
 }
