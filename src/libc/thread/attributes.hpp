@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is in a pthread_attr_t: musl's functions for the other attributes write behind these words and nobody reads them.
+// What is in a pthread_attr_t: musl's functions for the other attributes write behind these words,
+// and nobody reads them.
 #pragma once
 
 #include <pthread.h>

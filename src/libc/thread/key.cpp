@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Making pthread keys. A deleted key's number is given out again, so each value remembers which key it was stored under.
+// Making pthread keys. A deleted number is given out again, so each value remembers the key under which it was stored.
 #include "libc/thread/key.hpp"
 
 #include <cerrno>

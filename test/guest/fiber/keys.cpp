@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// pthread keys: each fiber has its own values, and their destructors run at its end, behind those of thread_local objects.
+// pthread keys: each fiber has its own values, and their destructors run at its end, after those of thread_local
+// objects.
 #include "report.hpp"
 
 #include <halvm/fiber.hpp>
