@@ -20,9 +20,10 @@ from lab import packages
 from lab.domain import Guest
 from lab.elf import require_xen_kernel
 from lab.errors import LabError
+from lab.progress import say
 
 from . import run_lab, run_xl, setup, tree
-from .exit_codes import CRASHED
+from .exit_codes import CRASHED, TIMED_OUT
 
 LEAST_MEMORY_MB = 4
 DEFAULT_MEMORY_MB = 16
@@ -123,7 +124,9 @@ def _run_process(arguments: argparse.Namespace, path: Path | None) -> int:
         code = process.wait(arguments.timeout)
     except subprocess.TimeoutExpired:
         process.kill()
-        code = process.wait()
+        process.wait()
+        say(f"the program was still running after {arguments.timeout:g} s; it is ended")
+        return TIMED_OUT
     except OSError as error:
         raise LabError(f"cannot run {path}: {error.strerror}", "is it a program built for linux?") from error
     finally:

@@ -110,7 +110,7 @@ def conclude(guest: Guest, result: DomainRun, left: bool, timeout: float | None)
         say(f"the guest ended by {result.end}")
         return CRASHED
     if result.end == "timeout":
-        say(f"the guest was still running after {timeout:.0f} s; it is destroyed")
+        say(f"the guest was still running after {timeout:g} s; it is destroyed")
         return TIMED_OUT
     if result.status is not None:
         return result.status & 0xFF
