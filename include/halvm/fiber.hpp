@@ -11,6 +11,7 @@
 #include <halvm/fiber/clock.hpp>
 #include <halvm/fiber/condition.hpp>
 #include <halvm/fiber/mutex.hpp>
+#include <halvm/fiber/select.hpp>
 #include <halvm/fiber/spawn.hpp>
 
 namespace halvm {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -93,6 +94,54 @@ TEST_CASE("channel: each value arrives once and in order, until it is closed and
             }
         });
         REQUIRE(queue.size() == 0);
+        model.check_all();
+    });
+}
+
+TEST_CASE("select: among channels, an mvar and a time, each value arrives once") {
+    schedules(seeds, [](schedule& s) {
+        channel<message> left{s.any(3)};
+        channel<message> right{s.any(3)};
+        mvar<message> place;
+        under_way model;
+        const std::size_t senders = 1 + s.any(4);
+        std::size_t sending = senders;
+        s.run(senders + 1 + s.any(4), [&](std::size_t who) {
+            std::optional<message> one;
+            std::optional<message> other;
+            std::optional<message> third;
+            for (int number = 0; who < senders && number < 8; ++number) {
+                s.pause();
+                if (s.once_in(12))
+                    s.stop_some();
+                one.emplace(message{who, number});
+                if (s.once_in(3)) {
+                    if (place.put(std::move(*one), s.limit()))
+                        model.sent(who, number);
+                    continue;
+                }
+                const auto which = fiber::select(s.limit(), fiber::sending(left, one), fiber::sending(right, one),
+                                                 fiber::after(std::chrono::nanoseconds{1 + s.any(5'000)}));
+                REQUIRE((which && *which < 2) == !one);
+                if (!one)
+                    model.sent(who, number);
+            }
+            if (who < senders) {
+                --sending;
+                return;
+            }
+            while (sending != 0 || left.size() != 0 || right.size() != 0 || !place.empty()) {
+                s.pause();
+                const auto which =
+                    fiber::select({}, fiber::receiving(left, one), fiber::taking(place, third),
+                                  fiber::receiving(right, other), fiber::after(std::chrono::nanoseconds{2'000}));
+                REQUIRE(which);
+                REQUIRE(one.has_value() + other.has_value() + third.has_value() == (*which < 3));
+                for (const auto* each : {&one, &third, &other})
+                    if (*each)
+                        model.received(3 * who + (each == &one ? 0U : each == &third ? 1U : 2U), **each);
+            }
+        });
         model.check_all();
     });
 }

@@ -101,6 +101,14 @@ TEST_CASE("channel: takes as many as its capacity without a receiver, and gives 
         CHECK(queue.size() == 0);
         CHECK(!queue.try_receive());
     }
+    // The queue inside grows while its beginning is anywhere in it.
+    channel<std::unique_ptr<int>> growing;
+    for (int sent = 0, received = 0, round = 1; round < 60; ++round) {
+        for (int i = 0; i < round; ++i)
+            REQUIRE(growing.send(std::make_unique<int>(sent++)));
+        for (int i = 0; i < round / 2; ++i)
+            REQUIRE(**growing.receive() == received++);
+    }
     channel<int> endless;
     for (int i = 0; i < 10'000; ++i)
         CHECK(endless.send(i));

@@ -94,6 +94,8 @@ public:
         return taken;
     }
     [[nodiscard]] bool empty() const noexcept { return !value_; }
+    /// For select().
+    [[nodiscard]] wait_queue& takers() noexcept { return takers_; }
 
 private:
     std::optional<Value> value_;
@@ -182,6 +184,9 @@ public:
     }
     [[nodiscard]] bool closed() const noexcept { return closed_; }
     [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
+    /// For select().
+    [[nodiscard]] wait_queue& senders() noexcept { return senders_; }
+    [[nodiscard]] wait_queue& receivers() noexcept { return receivers_; }
 
 private:
     std::size_t capacity_;
