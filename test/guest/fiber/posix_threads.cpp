@@ -15,7 +15,7 @@ namespace {
 void* twice(void* argument) { return reinterpret_cast<void*>(2 * reinterpret_cast<std::uintptr_t>(argument)); }
 
 void* sleep_a_little(void*) {
-    const timespec time{0, 10'000'000};
+    const timespec time{0, 200'000'000};
     nanosleep(&time, nullptr);
     return nullptr;
 }

@@ -50,13 +50,14 @@ void writer_gives_up() {
     mutex.lock_shared();
     bool wrote = true;
     bool read = false;
-    std::jthread writer{[&] { wrote = mutex.try_lock_for(10ms); }};
+    std::jthread writer{[&] { wrote = mutex.try_lock_for(50ms); }};
     std::jthread reader{[&] {
         std::this_thread::yield();
         const std::shared_lock lock{mutex};
         read = true;
     }};
-    std::this_thread::sleep_for(2ms);
+    for (int i = 0; i != 4; ++i)
+        std::this_thread::yield();
     HALVM_CHECK(!read);
     writer.join();
     reader.join();
