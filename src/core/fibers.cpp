@@ -11,7 +11,6 @@
 #include "fiber/stacks.hpp"
 
 #include <halvm/fiber/scheduler.hpp>
-#include <halvm/xen/clock.hpp>
 
 #include <cstring>
 #include <new>
@@ -43,15 +42,6 @@ void sleep_until_ns(std::uint64_t deadline) noexcept {
 }
 
 }  // namespace halvm::core
-
-namespace halvm::xen {
-
-void sleep_until(clock::time_point deadline) noexcept {
-    const auto count = deadline.time_since_epoch().count();
-    core::sleep_until_ns(count < 0 ? 0 : static_cast<std::uint64_t>(count));
-}
-
-}  // namespace halvm::xen
 
 namespace halvm::fiber {
 

@@ -4,8 +4,6 @@
 #include "arch/x86_64/cpu.hpp"
 #include "core/domain.hpp"
 
-#include <halvm/xen/clock.hpp>
-
 #include <atomic>
 
 namespace halvm::core {
@@ -56,9 +54,3 @@ std::uint64_t wall_ns() noexcept {
 }
 
 }  // namespace halvm::core
-
-namespace halvm::xen {
-
-clock::time_point clock::now() noexcept { return time_point{duration{static_cast<rep>(core::monotonic_ns())}}; }
-
-}  // namespace halvm::xen

@@ -28,7 +28,7 @@ LAYERS = (
     Layer("model", ("include/halvm/model/",), ("vocabulary", "device", "fiber")),
     Layer("net", ("include/halvm/net/",), ("vocabulary", "device", "fiber")),
     Layer("http", ("include/halvm/http/",), ("vocabulary", "device", "fiber", "net")),
-    Layer("xen machine", ("src/boot/machine/halvm/machine.hpp",), ("xen", "xen drivers")),
+    Layer("xen machine", ("src/boot/machine/halvm/machine.hpp",), ("fiber", "xen", "xen drivers")),
     Layer("linux machine", ("src/linux/machine/halvm/machine.hpp",), ("fiber", "linux")),
     Layer("front doors", ("include/halvm/*",), ("vocabulary", "device", "fiber", "xen machine", "linux machine")),
     Layer("src/text", ("src/text/",), ()),

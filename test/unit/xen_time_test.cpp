@@ -6,9 +6,6 @@
 #include "core/domain.hpp"
 #include "core/time.hpp"
 
-#include <halvm/device/clock.hpp>
-#include <halvm/xen/clock.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -20,8 +17,6 @@ namespace {
 using namespace halvm;
 using namespace std::chrono_literals;
 using test::in_child;
-
-static_assert(Clock<xen::clock>);
 
 constexpr std::uint64_t second = 1'000'000'000;
 vcpu_time_info_t& shared() { return halvm_shared_info.vcpu_info[0].time; }

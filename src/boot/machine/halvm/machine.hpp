@@ -2,7 +2,7 @@
 // The machine that the front doors open on: a Xen domain.
 #pragma once
 
-#include <halvm/xen/clock.hpp>
+#include <halvm/fiber/clock.hpp>
 #include <halvm/xen/system_console.hpp>
 
 namespace halvm::machine {
@@ -10,7 +10,7 @@ namespace halvm::machine {
 using console = xen::system_console;
 using xen::open_console;
 
-using clock = xen::clock;
-using xen::sleep_until;
+using clock = fiber::clock;
+inline void sleep_until(clock::time_point when) noexcept { fiber::sleep(fiber::until(when)); }
 
 }  // namespace halvm::machine
