@@ -92,10 +92,12 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(found.console, "hi\n")
 
     def test_a_figure_with_and_without_a_rival(self) -> None:
-        self.assertEqual(figure_of("b", "m\t5\tns\n")["value"], "5")
-        self.assertEqual(figure_of("b", "m\t5\tns\tother\t10\n")["ratio"], "0.5")
+        self.assertEqual(figure_of("b", "m\t5\tns\n")["value"], 5)
+        self.assertEqual(figure_of("b", "m\t5\tns\tother\t10.0\n")["ratio"], 0.5)
         with self.assertRaises(LabError):
             figure_of("b", "nonsense\n")
+        with self.assertRaises(LabError):
+            figure_of("b", "m\tfive\tns\n")
 
     def test_ctests_results_are_counted_by_kind(self) -> None:
         tally = Tally()

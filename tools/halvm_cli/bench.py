@@ -76,8 +76,16 @@ def figure_of(bench: str, line: str) -> dict:
     words = line.rstrip("\n").split("\t")
     if len(words) not in (3, 5):
         raise LabError(f"bench {bench} printed a line that is no figure: {line.rstrip()}")
-    figure = {"bench": bench, "metric": words[0], "value": words[1], "unit": words[2]}
-    if len(words) == 5:
-        ratio = float(words[1]) / float(words[4]) if float(words[4]) else float("inf")
-        figure |= {"rival": words[3], "rival_value": words[4], "ratio": f"{ratio:.3g}"}
+    try:
+        value, *rival_value = (_number(word) for word in (words[1], *words[4:]))
+    except ValueError as error:
+        raise LabError(f"bench {bench} printed a value that is no number: {line.rstrip()}") from error
+    figure = {"bench": bench, "metric": words[0], "value": value, "unit": words[2]}
+    if rival_value:
+        ratio = value / rival_value[0] if rival_value[0] else float("inf")
+        figure |= {"rival": words[3], "rival_value": rival_value[0], "ratio": float(f"{ratio:.3g}")}
     return figure
+
+
+def _number(word: str) -> int | float:
+    return float(word) if "." in word else int(word)
