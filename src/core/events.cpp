@@ -54,14 +54,15 @@ bool take_upcall() noexcept {
     return true;
 }
 
+/// Takes a signal of `local` that has come already.
+bool event_take(xen::port local) noexcept {
+    return (pending_word(local).fetch_and(~bit_of(local)) & bit_of(local)) != 0;
+}
+
 }  // namespace
 
 void event_unmask(xen::port local) noexcept {
     std::atomic_ref{halvm_shared_info.evtchn_mask[static_cast<std::size_t>(local) / bits]}.fetch_and(~bit_of(local));
-}
-
-bool event_take(xen::port local) noexcept {
-    return (pending_word(local).fetch_and(~bit_of(local)) & bit_of(local)) != 0;
 }
 
 bool event_wait(xen::port local, std::uint64_t deadline) noexcept {

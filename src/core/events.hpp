@@ -24,9 +24,6 @@ void events_poll() noexcept;
 /// Blocks the domain until any event comes, or until `deadline`.
 void events_block(std::uint64_t deadline) noexcept;
 
-/// Takes a signal of `local` that has come already.
-bool event_take(xen::port local) noexcept;
-
 /// The port of a virtual interrupt (VIRQ_*) of this VCPU, bound on first use. Panics when Xen refuses.
 xen::port bind_virq(std::uint32_t virq) noexcept;
 

@@ -61,9 +61,6 @@ inline void pause() noexcept { asm volatile("pause"); }
 /// change it, and the hypercall that follows a published ring index orders the latter.
 inline void compiler_barrier() noexcept { asm volatile("" : : : "memory"); }
 
-/// A full barrier: a store before it is seen before a load after it is done.
-inline void memory_barrier() noexcept { asm volatile("lock; addl $0, -4(%%rsp)" : : : "memory", "cc"); }
-
 /// The default state of x87 and SSE: all exceptions masked, round to nearest.
 inline void reset_fpu() noexcept {
     const std::uint16_t control = 0x37f;

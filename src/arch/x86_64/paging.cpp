@@ -235,10 +235,4 @@ void unmap_page(void* page) noexcept {
     flush_tlb();
 }
 
-void remap_page(void* page) noexcept {
-    const auto frame = static_cast<std::uint64_t>(direct_frame(page));
-    update_batch batch;
-    batch.set(slot_of(frame), machine_of(frame) | page_data);
-}
-
 }  // namespace halvm::arch

@@ -55,8 +55,7 @@ bool needs_directory(pfn first) noexcept;
 /// Makes the image's chunks writable in the direct map, all but the pages that the image needs protected.
 void open_image_chunks() noexcept;
 
-/// Takes one page of the direct map out of it, or puts it back.
+/// Takes one page of the direct map out of it, for good: a guard.
 void unmap_page(void* page) noexcept;
-void remap_page(void* page) noexcept;
 
 }  // namespace halvm::arch
