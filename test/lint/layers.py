@@ -36,6 +36,7 @@ LAYERS = (
     Layer("src/arch", ("src/arch/",), ("vocabulary", "fiber", "xen", "src/text", "src/core")),
     Layer("src/core", ("src/core/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/fiber", "src/libc")),
+    Layer("src/xen", ("src/xen/",), ("vocabulary", "device", "fiber", "xen", "src/core", "src/arch")),
     Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/fiber", "src/arch")),
     Layer("src/boot", ("src/boot/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/core", "src/fiber",

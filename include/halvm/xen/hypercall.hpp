@@ -3,7 +3,7 @@
 // those that block say so. A negative result is minus an errno of Xen's. [xen/errno.h]
 #pragma once
 
-#include <halvm/xen/abi.hpp>
+#include <halvm/xen/numbers.hpp>
 
 #include <cstddef>
 #include <span>
@@ -17,12 +17,7 @@ long halvm_hypercall(unsigned long first, unsigned long second, unsigned long th
 long halvm_hypercall_block() noexcept;
 }
 
-namespace halvm::xen {
-
-/// A port of an event channel. [xen/event_channel.h]
-enum class port : evtchn_port_t {};
-
-namespace hypercall {
+namespace halvm::xen::hypercall {
 
 template <class... Arguments>
 long call(unsigned long number, Arguments... arguments) noexcept {
@@ -90,5 +85,4 @@ inline long set_segment_base(int which, std::uintptr_t base) noexcept {
     return call(__HYPERVISOR_set_segment_base, which, base);
 }
 
-}  // namespace hypercall
-}  // namespace halvm::xen
+}  // namespace halvm::xen::hypercall

@@ -15,20 +15,19 @@
 // worth protecting the image's pages there one by one.
 #pragma once
 
-#include <halvm/xen/abi.hpp>
+#include <halvm/xen/numbers.hpp>
 
 #include <cstddef>
 #include <cstdint>
 
 namespace halvm::arch {
 
-inline constexpr std::size_t page_size = 4096;
+using xen::page_size;
 inline constexpr std::size_t chunk_pages = 512;
 inline constexpr std::size_t chunk_size = chunk_pages * page_size;
 inline constexpr std::uintptr_t direct_map = std::uintptr_t{512} << 20;
 
-/// A pseudo-physical frame number: what the domain counts its memory by. [xen/mm: PFN]
-enum class pfn : std::uint64_t {};
+using xen::pfn;
 
 inline void* direct_address(pfn frame) noexcept {
     return reinterpret_cast<void*>(direct_map + static_cast<std::uint64_t>(frame) * page_size);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Platform of a real domain. It has no state of its own: there is one hypervisor below it.
+#pragma once
+
+#include <halvm/xen/hypercall.hpp>
+#include <halvm/xen/platform.hpp>
+
+namespace halvm::xen {
+
+struct guest {
+    static long hypercall(unsigned long number, unsigned long first, unsigned long second, unsigned long third,
+                          unsigned long fourth, unsigned long fifth) noexcept {
+        return halvm_hypercall(first, second, third, fourth, fifth, number);
+    }
+    static shared_info_t& shared_info() noexcept;
+    static std::uint64_t now() noexcept;
+    static void* allocate_pages(std::size_t count) noexcept;
+    static void free_pages(void* page, std::size_t count) noexcept;
+    static gfn frame_of(const void* page) noexcept;
+    static void* open_window(std::size_t count) noexcept;
+    static void close_window(void* page, std::size_t count) noexcept;
+    static std::uint64_t window_address(const void* page) noexcept;
+    static long map_frame(void* page, gfn frame) noexcept;
+    static void unmap_frame(void* page) noexcept;
+    static xenstore_place xenstore() noexcept;
+};
+static_assert(Platform<guest>);
+
+}  // namespace halvm::xen
