@@ -13,6 +13,7 @@
 #include <halvm/fiber/mutex.hpp>
 #include <halvm/fiber/select.hpp>
 #include <halvm/fiber/spawn.hpp>
+#include <halvm/fiber/watchdog.hpp>
 
 namespace halvm {
 
