@@ -26,7 +26,7 @@ def files_of(root: Path) -> Iterator[str]:
     """The paths of the tree's text files, from its root."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(set(folders) - NOT_OURS)
-        for name in sorted(names):
+        for name in sorted(set(names) - NOT_OURS):
             yield (Path(folder) / name).relative_to(root).as_posix()
 
 
