@@ -9,6 +9,7 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -25,6 +26,30 @@ constinit scheduler* detail::of_this_vcpu = nullptr;
 wait_queue::~wait_queue() {
     if (!empty())
         broken_rule("destroyed while a fiber waits for it", what_);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+/// Where things are, for those who look into a program's memory from outside: tools/lab/fibers.py reads it out of the
+/// image, for crashed domains and for gdb.
+struct layout {
+    std::uint16_t scheduler_current = offsetof(scheduler, current_);
+    // The list's size lies before its root. [boost/intrusive/list.hpp: root_plus_size]
+    std::uint16_t scheduler_all = offsetof(scheduler, all_) + sizeof(std::size_t);
+    std::uint16_t task_next = offsetof(task, all_hook);
+    std::uint16_t task_context = offsetof(task, context);
+    std::uint16_t task_stack = offsetof(task, stack);
+    std::uint16_t task_state = offsetof(task, state);
+    std::uint16_t task_waits = offsetof(task, waits);
+    std::uint16_t task_name = offsetof(task, name_text);
+    std::uint16_t waiter_queue = offsetof(waiter, queue);
+    std::uint16_t queue_what = offsetof(wait_queue, what_);
+};
+#pragma GCC diagnostic pop
+static_assert(offsetof(stack_memory, size) == 8 && offsetof(stack_memory, guarded) == 16);
+
+extern "C" {
+[[gnu::used, gnu::retain]] extern constinit const layout halvm_fiber_layout{};
 }
 
 /// Runs on the stack of the fiber that was switched to: keeps where the one before it goes on, or gives back the

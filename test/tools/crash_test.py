@@ -81,7 +81,7 @@ class CrashTest(unittest.TestCase):
     def test_the_report_names_functions_and_folds_recursion(self) -> None:
         found = crash.parse(DUMP.format(domain=0, rsp=0x103FD0), 0)
         text = crash.report(found, fake_kernel(), fake_kernel())
-        self.assertIn("stack overflow: the main stack", text)
+        self.assertIn('stack overflow in fiber "main" (stack 8 KiB), in recurse, rsp 0x103fd0', text)
         self.assertIn("#0 0x000000000010016c recurse+0x7", text)
         self.assertIn("recurse+0x13  (2 times)", text)
         self.assertIn("#3 0x0000000000100249 main+0x49", text)

@@ -52,10 +52,10 @@ class ExpectationTest(unittest.TestCase):
         self.assertEqual(verdict("status:-3", status=-3, end="poweroff"), "pass")
 
     def test_a_stack_overflow_without_a_dump_fails(self) -> None:
-        self.assertEqual(verdict("stack-overflow", end="crash"), "fail")
+        self.assertEqual(verdict("stack-overflow:main", end="crash"), "fail")
 
     def test_bad_expectations_are_refused(self) -> None:
-        for good in ("success", "crash", "stack-overflow", "panic:x", "status:-1", "output:a|b"):
+        for good in ("success", "crash", "stack-overflow:x", "panic:x", "status:-1", "output:a|b"):
             check_syntax(good)
         for bad in ("sucess", "status:x", "panic", "panic:(", "output"):
             with self.assertRaises(LabError, msg=bad):

@@ -47,12 +47,13 @@ class RunnerTest(unittest.TestCase):
         self.assertIn("about to crash", done.stdout)
         self.assertRegex(done.stdout, r"#0 0x[0-9a-f]+ crash\+0x")
         self.assertExit(self.run_guest("success", "crash"), 1)
-        self.assertExit(self.run_guest("stack-overflow", "crash"), 1)
+        self.assertExit(self.run_guest("stack-overflow:main", "crash"), 1)
 
     def test_a_stack_overflow_is_seen_and_named(self) -> None:
-        done = self.run_guest("stack-overflow", "overflow", "--verbose")
+        done = self.run_guest("stack-overflow:main", "overflow", "--verbose")
         self.assertExit(done, 0)
-        self.assertIn("stack overflow: the main stack", done.stdout)
+        self.assertIn('stack overflow in fiber "main" (stack 8 KiB), in overflow, ', done.stdout)
+        self.assertExit(self.run_guest("stack-overflow:other", "overflow"), 1)
 
     def test_a_guest_that_does_not_end_is_ended(self) -> None:
         done = self.run_guest("success", "spin", "--timeout", "3")

@@ -97,9 +97,8 @@ def conclude(guest: Guest, result: DomainRun, left: bool, timeout: float | None)
         terminal.show("\n")
         say("left the console; the domain is destroyed")
         return 0
-    found = crash.parse(result.xen, result.domain)
+    found = crash.of_run(result)
     if found:
-        found.stack = found.stack or result.stack
         report = crash.report(found, Elf(guest.kernel), with_symbols(guest.kernel))
         print(f"halvm: {report}", file=sys.stderr)
         return CRASHED

@@ -3,17 +3,22 @@
 
 A guest reports its own faults, save one: on a stack overflow Xen cannot push
 the fault's frame, and crashes the domain. Then only Xen's dump says where it
-was; the kernel's symbols turn that into names.
+was; the kernel's symbols turn that into names, and the guest's memory tells
+which fiber it was.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
 
-from .elf import Elf
+from . import fibers
+from .domain_run import DomainRun
+from .elf import Elf, with_symbols
 
 _DUMP = re.compile(r"Domain (\d+) \(vcpu#(\d+)\) crashed on cpu#\d+:(.*?)(?=Domain \d+ \(vcpu#|\Z)", re.S)
 _REGISTER = re.compile(r"\b(r[a-z0-9]{2}|r[89]|cr[0234]):\s+([0-9a-f]{16})")
@@ -27,6 +32,33 @@ _FRAME = 0x80
 _MOST_LINES = 16
 
 
+# How much of a crashed guest's stack is looked at for return addresses, at most.
+_STACK_BYTES = 262144
+
+# A fiber that ran when the stack ran over is nearly always the current one; when
+# it is not, this many others are looked at.
+_MOST_FIBERS = 4096
+
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A fiber's stack with the guard page under it."""
+
+    name: str
+    guard: int
+    bottom: int
+    top: int
+
+    @property
+    def size(self) -> int:
+        return self.top - self.bottom
+
+    def holds(self, rsp: int) -> bool:
+        return self.guard <= rsp < self.top
+
+
 @dataclass
 class Crash:
     """One vCPU's registers at the crash, and the words of stack that are known."""
@@ -35,6 +67,7 @@ class Crash:
     rip: int
     registers: dict[str, int]
     stack: list[tuple[int, int]] = field(default_factory=list)  # (address, word)
+    fiber: Stack | None = None  # the stack of the fiber that ran
 
     @property
     def rsp(self) -> int:
@@ -59,30 +92,56 @@ def parse(xen_lines: str, domain: int) -> Crash | None:
     return last
 
 
-@dataclass(frozen=True)
-class Stack:
-    """A stack with the guard page under it."""
+def of_run(run: DomainRun) -> Crash | None:
+    """The crash that ended a run, with all that is known about it."""
+    found = parse(run.xen, run.domain)
+    if found is not None:
+        found.stack = run.stack or found.stack
+        found.fiber = Stack(*run.fiber) if run.fiber else None
+    return found
 
-    name: str
-    guard: int
-    bottom: int
-    top: int
+
+def look_into(run: DomainRun, read: fibers.Read, kernel: Path, rsp: int) -> None:
+    """Takes from a crashed guest's memory what a report needs: the stack's words and whose stack it is."""
+    symbols = with_symbols(kernel)
+    fiber = _fiber_on(read, symbols, rsp)
+    if fiber is not None:
+        run.fiber = astuple(fiber)
+    at = max(rsp, fiber.bottom) & ~7 if fiber else rsp & ~7
+    end = fiber.top if fiber else at + _STACK_BYTES
+    skipped = (at | _PAGE - 1) + 1
+    data = read(at, end - at)
+    if not data and skipped < end:  # rsp is in the guard page of the main stack
+        at = skipped
+        data = read(at, end - at)
+    run.stack = words(at, data)
 
 
-def stacks(symbols: Elf) -> list[Stack]:
-    borders = [symbols.value_of(f"__stack_{border}") for border in ("guard", "bottom", "top")]
-    return [Stack("the main stack", *borders)] if all(borders) else []
+def _fiber_on(read: fibers.Read, symbols: Elf, rsp: int) -> Stack | None:
+    variable, place = symbols.value_of(fibers.SCHEDULER), symbols.value_of(fibers.LAYOUT)
+    layout = fibers.Layout.parse(read(place, fibers.LAYOUT_BYTES)) if place else None
+    if layout is None or variable is None:
+        return None
+    running = fibers.running(read, layout, variable)
+    others = fibers.walk(read, layout, variable, _MOST_FIBERS)
+    for one in itertools.chain([running] if running else [], others):
+        stack = Stack(one.name, one.bottom - (_PAGE if one.guarded else 0), one.bottom, one.bottom + one.size)
+        if one.size and stack.holds(rsp):
+            return stack
+    return None
 
 
 def stack_of(crash: Crash, symbols: Elf) -> Stack | None:
     """The stack that was in use."""
-    return next((s for s in stacks(symbols) if s.guard <= crash.rsp < s.top), None)
+    borders = [symbols.value_of(f"__stack_{border}") for border in ("guard", "bottom", "top")]
+    main = [Stack("main", *borders)] if all(borders) else []
+    return next((s for s in [crash.fiber, *main] if s is not None and s.holds(crash.rsp)), None)
 
 
 def overflowed(crash: Crash, symbols: Elf) -> Stack | None:
     """The stack that overflowed, when that is what the crash was."""
     stack = stack_of(crash, symbols)
-    return stack if stack and crash.rsp < stack.bottom + _FRAME else None
+    return stack if stack and stack.guard < stack.bottom and crash.rsp < stack.bottom + _FRAME else None
 
 
 _INDIRECT = -1
@@ -165,16 +224,22 @@ def report(crash: Crash, kernel: Elf, symbols: Elf) -> str:
     """The crash in words, with function names."""
     stack = overflowed(crash, symbols)
     lines = []
+    addresses = _frames(crash, kernel, symbols)
+    names = _names(addresses, symbols)
     if stack:
-        lines.append(f"stack overflow: {stack.name} ran into its guard page (rsp {crash.rsp:#x})")
+        function = names[0].rpartition("+")[0]
+        where = f", in {function}" if function else ""
+        lines.append(
+            f'stack overflow in fiber "{stack.name}" (stack {stack.size // 1024} KiB){where}, rsp {crash.rsp:#x}'
+        )
     else:
         fault = crash.registers.get("cr2", 0)
         lines.append(f"the guest crashed at rip {crash.rip:#x}, rsp {crash.rsp:#x}, cr2 {fault:#x}")
-    addresses = _frames(crash, kernel, symbols)
-    names = _names(addresses, symbols)
     lines += _listed([f"{a:#018x} {name}" for a, name in zip(addresses, names)])
     if not symbols.symbols:
         lines.append("  (no names: the kernel is stripped and its debug file is not beside it)")
+    elif stack and stack == crash.fiber:
+        lines.append("  A larger stack: options::stack when it is spawned; pthread_attr_setstacksize() for a thread.")
     elif stack:
         lines.append("  A larger main stack: link with -Wl,-z,stack-size=BYTES.")
     return "\n".join(lines)

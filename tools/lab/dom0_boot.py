@@ -19,10 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import boot_lines, cache, elf, hypervisor
+from . import boot_lines, cache, crash, elf, hypervisor
 from .domain import with_time
 from .domain_run import DomainRun
 from .errors import LabError
+from .guest_memory import Paged
 from .qemu import Qemu
 
 # Below this Xen's builder cannot map the first 4 MiB for a PV guest.
@@ -129,7 +130,12 @@ def run(
             *("-initrd", f"{directory}/guest {guest_line}"),
         ]
         with Qemu(arguments) as machine:
-            return _watch(machine, options, _Output(token, on_output))
+            result = _watch(machine, options, _Output(token, on_output))
+            found = crash.parse(result.xen, 0) if result.end == "crash" else None
+            if found:
+                memory = Paged(machine.memory, found.registers.get("cr3", 0))
+                crash.look_into(result, memory.read, kernel, found.rsp)
+            return result
 
 
 def _watch(machine: Qemu, options: Options, output: _Output) -> DomainRun:

@@ -20,9 +20,6 @@ from .lane import Lane
 # [xen/sched.h: SHUTDOWN_*]
 _REASONS = {0: "poweroff", 1: "reboot", 2: "suspend", 3: "crash", 4: "watchdog", 5: "soft_reset"}
 
-# How much of a crashed guest's stack is looked at for return addresses, at most.
-_STACK_BYTES = 262144
-
 
 @dataclass
 class Guest:
@@ -111,7 +108,7 @@ class Domain:
         self.result.domain, dom0_clock = int(created.out.split()[-2]), float(created.out.split()[-1])
         self._ahead = dom0_clock - time.time()
         log = f"/var/log/xen/console/guest-{self._name}.log"
-        self._lane.live(f"exec lab-watch {self.result.domain} {log} {_STACK_BYTES}")
+        self._lane.live(f"exec lab-watch {self.result.domain} {log} --asked")
         self._watching = True
 
     def poll(self, timeout: float) -> str:
@@ -129,12 +126,11 @@ class Domain:
                     self._lane.unread_line(line)
                     break
                 output += self._decoder.decode(data).replace("\r", "")
-            elif word == "k":
-                data = self._lane.take(int(numbers[1]))
-                if data is None:
-                    self._lane.unread_line(line)
-                    break
-                self.result.stack += crash.words(int(numbers[0]), data)
+            elif word == "c":
+                # A panic has said all there is to say.
+                if "halvm: panic:" not in self.result.console:
+                    crash.look_into(self.result, self._lane.ask_memory, self._guest.kernel, int(numbers[0]))
+                self._lane.send(b"r 0 0\n")
             elif word == "f":
                 self.result.first_output_cpu_ns = int(numbers[1])
             elif word == "e":

@@ -24,7 +24,8 @@ class DomainRun:
     status: int | None = None
     panicked: bool = False
     seconds: float = 0.0
-    stack: list[tuple[int, int]] = field(default_factory=list)
+    stack: list[tuple[int, int]] = field(default_factory=list)  # of a crashed guest: (address, word)
+    fiber: tuple[str, int, int, int] | None = None  # a crash.Stack: the fiber that ran when it crashed
     cpu_ns: int = 0
     first_output_cpu_ns: int = 0
     domain: int = 0
@@ -36,4 +37,5 @@ class DomainRun:
     def from_json(text: str) -> DomainRun:
         run = DomainRun(**json.loads(text))
         run.stack = [(address, word) for address, word in run.stack]
+        run.fiber = tuple(run.fiber) if run.fiber else None
         return run

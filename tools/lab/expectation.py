@@ -27,12 +27,12 @@ class Judgement:
 
 def check_syntax(expect: str) -> None:
     kind, colon, rest = expect.partition(":")
-    plain = expect in ("success", "crash", "stack-overflow")
-    with_argument = kind in ("panic", "status", "output") and colon
+    plain = expect in ("success", "crash")
+    with_argument = kind in ("panic", "stack-overflow", "status", "output") and colon
     if not plain and not with_argument:
         raise LabError(
             f"unknown expectation {expect!r}",
-            "it is one of: success, panic:REGEX, crash, stack-overflow, status:N, output:REGEX.",
+            "it is one of: success, panic:REGEX, crash, stack-overflow:FIBER, status:N, output:REGEX.",
         )
     try:
         int(rest) if kind == "status" else re.compile(rest)
@@ -65,7 +65,7 @@ def judge(expect: str, run: DomainRun, kernel: Path) -> Judgement:
         return Judgement("fail", "it panicked by itself; a crash that only Xen reports was expected")
     if kind == "crash":
         return _verdict(run.end == "crash", "Xen crashes it", run)
-    return _stack_overflow(run, kernel)
+    return _stack_overflow(run, kernel, argument)
 
 
 def _success(run: DomainRun) -> Judgement:
@@ -82,14 +82,16 @@ def _success(run: DomainRun) -> Judgement:
     return Judgement("pass", name)
 
 
-def _stack_overflow(run: DomainRun, kernel: Path) -> Judgement:
-    found = crash.parse(run.xen, run.domain)
+def _stack_overflow(run: DomainRun, kernel: Path, fiber: str) -> Judgement:
+    found = crash.of_run(run)
     if run.end != "crash" or found is None:
         return Judgement("fail", f"a stack overflow was expected; {describe_end(run)}")
     stack = crash.overflowed(found, elf.with_symbols(kernel))
     if stack is None:
         return Judgement("fail", f"it crashed, but rsp {found.rsp:#x} is in no guard page")
-    return Judgement("pass", f"{stack.name} overflowed")
+    if stack.name != fiber:
+        return Judgement("fail", f"the stack of fiber {stack.name!r} overflowed, not that of {fiber!r}")
+    return Judgement("pass", f"the stack of fiber {fiber} overflowed")
 
 
 def _verdict(holds: bool, wanted: str, run: DomainRun) -> Judgement:

@@ -9,11 +9,14 @@ long as the machine is wanted.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import selectors
 import shutil
 import signal
+import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,18 +41,25 @@ class Qemu:
                 f"{arguments[0]} is not installed",
                 "run `tools/halvm setup`, or install the package qemu-system-x86.",
             )
+        self._monitor, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [*arguments, "-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1"],
+            [
+                *arguments,
+                *("-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1"),
+                *("-chardev", f"socket,id=monitor,fd={theirs.fileno()}", "-mon", "chardev=monitor,mode=control"),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd=cwd,
-            pass_fds=tuple(keep_fds),
+            pass_fds=(*keep_fds, theirs.fileno()),
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
+        theirs.close()
         self._errors = b""
+        self._answers = b""
         self._selector = selectors.DefaultSelector()
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
@@ -91,6 +101,34 @@ class Qemu:
         except BrokenPipeError:
             pass
 
+    def memory(self, address: int, size: int) -> bytes:
+        """The machine's memory at a physical address; b"" when QEMU does not say. [qemu: QMP, pmemsave]"""
+        with tempfile.NamedTemporaryFile() as file:
+            ask = {"val": address, "size": size, "filename": file.name}
+            if not self._command("qmp_capabilities") or not self._command("pmemsave", ask):
+                return b""
+            return Path(file.name).read_bytes()
+
+    def _command(self, name: str, arguments: dict[str, object] | None = None) -> bool:
+        """Whether QEMU carried it out. Answers come one a line, among events and the greeting."""
+        request = {"execute": name, **({"arguments": arguments} if arguments else {})}
+        try:
+            self._monitor.settimeout(5)
+            self._monitor.sendall(json.dumps(request).encode() + b"\n")
+            while True:
+                while b"\n" not in self._answers:
+                    data = self._monitor.recv(65536)
+                    if not data:
+                        return False
+                    self._answers += data
+                line, _, self._answers = self._answers.partition(b"\n")
+                answer = json.loads(line)
+                if "return" in answer or "error" in answer:
+                    # The capabilities are agreed on once; later that is an error without meaning.
+                    return "return" in answer or name == "qmp_capabilities"
+        except (OSError, ValueError):
+            return False
+
     def complaint(self) -> str:
         """What QEMU said on stderr, and how it ended; for messages about a machine that died."""
         try:
@@ -116,6 +154,7 @@ class Qemu:
             self._process.kill()
         self._process.wait()
         self._selector.close()
+        self._monitor.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()

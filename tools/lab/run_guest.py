@@ -29,7 +29,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--expect",
         default="success",
-        help="success, panic:REGEX, crash, stack-overflow, status:N or output:REGEX",
+        help="success, panic:REGEX, crash, stack-overflow:FIBER, status:N or output:REGEX",
     )
     parser.add_argument("--memory", type=int, default=32, metavar="MB")
     parser.add_argument("--cpu", default="default", help="default, plain, max, or QEMU's words")
@@ -84,9 +84,8 @@ def _newlines(text: str) -> str:
 def _show(wanted: argparse.Namespace, run: DomainRun, everything: bool) -> None:
     print(f"--- console of {wanted.name} ({run.seconds:.1f} s)")
     print(run.console, end="" if run.console.endswith("\n") else "\n")
-    found = crash.parse(run.xen, run.domain)
+    found = crash.of_run(run)
     if found:
-        found.stack = found.stack or run.stack
         kernel = elf.Elf(wanted.elf)
         print("--- the crash\n" + crash.report(found, kernel, elf.with_symbols(wanted.elf)))
     if everything:

@@ -106,6 +106,7 @@ private:
     static constexpr unsigned switches_between_polls = 64;
 
     friend struct trampoline;
+    friend struct layout;
 
     void wake_up(task& one, wake how, waiter* by) noexcept;
     void block() noexcept;

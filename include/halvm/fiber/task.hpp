@@ -49,6 +49,7 @@ public:
 
 private:
     friend class scheduler;
+    friend struct layout;
     boost::intrusive::list<waiter, boost::intrusive::member_hook<waiter, decltype(waiter::hook), &waiter::hook>,
                            boost::intrusive::constant_time_size<false>>
         waiters_;

@@ -3,18 +3,22 @@
 // Runs in dom0, once for each guest: unpauses the domain, carries its console
 // both ways, and says how and when it ended.
 //
-//   watch DOMID LOGFILE [STACKLIMIT]
+//   watch DOMID LOGFILE [--asked]
 //   watch DOMID --cpu-time       only prints the CPU time it has used, in nanoseconds
 //
 // Out, one event a line:
 //   s TSC               unpaused at this time stamp
 //   f TSC NANOSECONDS   first console output seen, and the domain's CPU time then
 //   o LENGTH            console output; LENGTH bytes follow
-//   k ADDRESS LENGTH    stack of a crashed guest from rsp up; LENGTH bytes follow
+//   c RSP               with --asked: it crashed, with this stack pointer; waits
+//                       for requests of its memory, until one is empty
+//   m LENGTH            memory that was asked for, up to the first byte that is
+//                       not mapped; LENGTH bytes follow
 //   e REASON NANOSECONDS  it shut down (Xen's number), with the CPU time it used
 //   g                   it is gone: something else destroyed it
 // In:
 //   i LENGTH            LENGTH bytes follow, to be typed at the guest's console
+//   r ADDRESS LENGTH    asks for memory of a crashed guest; LENGTH 0 is the last request
 //   q, or the end of the input: enough, exit
 //
 // Output is read from xenconsoled's log, which holds every byte from the first
@@ -135,28 +139,32 @@ static bool ring_is_drained(void)
 }
 
 // One page of the guest at a time, as the crashed vCPU's page tables map it.
-static void send_stack(uint64_t limit)
+static char *map_guest(uint64_t address)
 {
-    vcpu_guest_context_any_t context;
-    if (xc_vcpu_getcontext(xc, domain, 0, &context) != 0)
-        return;
-    uint64_t at = context.x64.user_regs.rsp & ~7ull;
-    uint64_t end = at + limit;
-    while (at < end) {
-        uint64_t next = (at | (XC_PAGE_SIZE - 1)) + 1;
-        if (next > end)
-            next = end;
-        xen_pfn_t frame = xc_translate_foreign_address(xc, domain, 0, at);
-        if (frame != 0) {
-            char *page = xenforeignmemory_map(memory, domain, PROT_READ, 1, &frame, NULL);
-            if (page != NULL) {
-                send_line("k %" PRIu64 " %" PRIu64 "\n", at, next - at);
-                send_all(page + (at & (XC_PAGE_SIZE - 1)), next - at);
-                xenforeignmemory_unmap(memory, page, 1);
-            }
-        }
-        at = next;
+    xen_pfn_t frame = xc_translate_foreign_address(xc, domain, 0, address);
+    return frame == 0 ? NULL : xenforeignmemory_map(memory, domain, PROT_READ, 1, &frame, NULL);
+}
+
+static void send_memory(uint64_t address, uint64_t size)
+{
+    static char data[1 << 20];
+    uint64_t taken = 0;
+    if (size > sizeof data)
+        size = sizeof data;
+    while (taken < size) {
+        uint64_t offset = (address + taken) & (XC_PAGE_SIZE - 1);
+        uint64_t here = XC_PAGE_SIZE - offset;
+        if (here > size - taken)
+            here = size - taken;
+        char *page = map_guest(address + taken);
+        if (page == NULL)
+            break;
+        memcpy(data + taken, page + offset, here);
+        xenforeignmemory_unmap(memory, page, 1);
+        taken += here;
     }
+    send_line("m %" PRIu64 "\n", taken);
+    send_all(data, taken);
 }
 
 // The terminal appears when xenconsoled has met the domain, and stays open: when
@@ -196,14 +204,19 @@ static void read_exactly(char *into, size_t size)
     }
 }
 
-static void obey_one_line(void)
+static void read_line(char *line, size_t room)
 {
-    char line[64];
     size_t size = 0;
     do
         read_exactly(line + size, 1);
-    while (line[size++] != '\n' && size < sizeof line - 1);
+    while (line[size++] != '\n' && size < room - 1);
     line[size] = '\0';
+}
+
+static void obey_one_line(void)
+{
+    char line[64];
+    read_line(line, sizeof line);
     size_t length;
     if (line[0] == 'q')
         exit(0);
@@ -216,7 +229,32 @@ static void obey_one_line(void)
     }
 }
 
-static bool ended(uint64_t stack_limit)
+// Input that was typed at a guest that has crashed goes nowhere.
+static void answer_requests(void)
+{
+    vcpu_guest_context_any_t context;
+    if (xc_vcpu_getcontext(xc, domain, 0, &context) != 0)
+        return;
+    send_line("c %" PRIu64 "\n", context.x64.user_regs.rsp);
+    for (;;) {
+        char line[64];
+        read_line(line, sizeof line);
+        uint64_t address, size, length;
+        if (line[0] == 'q')
+            exit(0);
+        if (sscanf(line, "i %" SCNu64, &length) == 1) {
+            char typed_late;
+            for (; length > 0; --length)
+                read_exactly(&typed_late, 1);
+        } else if (sscanf(line, "r %" SCNu64 " %" SCNu64, &address, &size) == 2) {
+            if (size == 0)
+                return;
+            send_memory(address, size);
+        }
+    }
+}
+
+static bool ended(bool asked)
 {
     xc_dominfo_t info;
     if (!domain_info(&info)) {
@@ -238,8 +276,8 @@ static bool ended(uint64_t stack_limit)
         if (log_offset != before)
             still = 0;
     }
-    if (info.shutdown_reason == SHUTDOWN_crash && stack_limit > 0)
-        send_stack(stack_limit);
+    if (info.shutdown_reason == SHUTDOWN_crash && asked)
+        answer_requests();
     send_line("e %u %" PRIu64 "\n", info.shutdown_reason, info.cpu_time);
     return true;
 }
@@ -247,11 +285,10 @@ static bool ended(uint64_t stack_limit)
 int main(int count, char **words)
 {
     if (count < 3) {
-        fprintf(stderr, "usage: watch DOMID LOGFILE [STACKLIMIT]\n");
+        fprintf(stderr, "usage: watch DOMID LOGFILE [--asked]\n");
         return 2;
     }
     domain = strtoul(words[1], NULL, 10);
-    uint64_t stack_limit = count > 3 ? strtoull(words[3], NULL, 10) : 0;
     xc = xc_interface_open(NULL, NULL, 0);
     store = xs_open(0);
     memory = xenforeignmemory_open(NULL, 0);
@@ -280,7 +317,7 @@ int main(int count, char **words)
     };
     for (;;) {
         send_output();
-        if (ended(stack_limit))
+        if (ended(count > 3))
             return 0;
         type_pending();
         if (poll(waits, 2, look_again_ms) < 0 && errno != EINTR)
