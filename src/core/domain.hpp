@@ -2,7 +2,7 @@
 // What the boot code learnt about the domain, whatever protocol it was started by.
 #pragma once
 
-#include <halvm/xen/hypercall.hpp>
+#include "core/hypercall.hpp"
 
 #include <cstddef>
 #include <string_view>

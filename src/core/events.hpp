@@ -3,7 +3,7 @@
 // [xen/event_channel.h], the 2-level ABI.
 #pragma once
 
-#include <halvm/xen/hypercall.hpp>
+#include "core/hypercall.hpp"
 
 #include <cstdint>
 

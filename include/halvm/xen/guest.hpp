@@ -2,8 +2,13 @@
 // The Platform of a real domain. It has no state of its own: there is one hypervisor below it.
 #pragma once
 
-#include <halvm/xen/hypercall.hpp>
 #include <halvm/xen/platform.hpp>
+
+extern "C" {
+/// The one place that enters the hypervisor; it stands in .text.hypercall, out of which no `syscall` may be.
+long halvm_hypercall(unsigned long first, unsigned long second, unsigned long third, unsigned long fourth,
+                     unsigned long fifth, unsigned long number) noexcept;
+}
 
 namespace halvm::xen {
 

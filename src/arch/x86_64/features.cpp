@@ -2,8 +2,7 @@
 #include "arch/x86_64/features.hpp"
 
 #include "arch/x86_64/cpu.hpp"
-
-#include <halvm/xen/hypercall.hpp>
+#include "core/hypercall.hpp"
 
 #include <cstring>
 

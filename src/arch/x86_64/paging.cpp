@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "arch/x86_64/paging.hpp"
 
+#include "core/hypercall.hpp"
 #include "core/image.hpp"
-
-#include <halvm/xen/hypercall.hpp>
 
 #include <array>
 #include <cstring>

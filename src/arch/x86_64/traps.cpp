@@ -3,11 +3,10 @@
 
 #include "arch/x86_64/cpu.hpp"
 #include "core/console.hpp"
+#include "core/hypercall.hpp"
 #include "core/image.hpp"
 #include "core/panic.hpp"
 #include "text/line_writer.hpp"
-
-#include <halvm/xen/hypercall.hpp>
 
 #include <array>
 

@@ -5,9 +5,8 @@
 #include "report.hpp"
 
 #include <halvm/program.hpp>
-#include <halvm/xen/hypercall.hpp>
-
-#include <xen/vcpu.h>
+#include <halvm/xen/guest.hpp>
+#include <halvm/xen/vcpu.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -18,10 +17,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-vcpu_runstate_info run_state() {
-    vcpu_runstate_info info{};
-    HALVM_CHECK(halvm::xen::hypercall::vcpu_op(VCPUOP_get_runstate_info, 0, &info) == 0);
-    return info;
+halvm::xen::run_times run_times() {
+    halvm::xen::guest domain;
+    return halvm::xen::vcpu_run_times(domain, halvm::xen::vcpu{0}).value();
 }
 
 }  // namespace
@@ -30,18 +28,19 @@ int halvm_main() {
     std::mutex held;
     held.lock();
     std::jthread waiting{[&] { const std::lock_guard lock{held}; }};
-    const auto before = run_state();
+    const auto before = run_times();
     auto after = before;
-    const auto ms = [&](int state) { return (after.time[state] - before.time[state]) / 1'000'000; };
-    for (int sleeps = 0; ms(RUNSTATE_blocked) < 100 && sleeps < 50; ++sleeps) {
+    const auto blocked = [&] { return (after.blocked - before.blocked) / 1ms; };
+    const auto running = [&] { return (after.running - before.running) / 1ms; };
+    for (int sleeps = 0; blocked() < 100 && sleeps < 50; ++sleeps) {
         std::jthread sleeping{[] { std::this_thread::sleep_for(200ms); }};
         sleeping.join();
-        after = run_state();
+        after = run_times();
     }
     held.unlock();
-    std::printf("blocked %lu ms, ran %lu ms\n", ms(RUNSTATE_blocked), ms(RUNSTATE_running));
-    HALVM_CHECK(ms(RUNSTATE_blocked) > 0);
+    std::printf("blocked %lu ms, ran %lu ms\n", blocked(), running());
+    HALVM_CHECK(blocked() > 0);
     if (halvm::command_line() == "counted")
-        HALVM_CHECK(ms(RUNSTATE_blocked) > 2 * ms(RUNSTATE_running));
+        HALVM_CHECK(blocked() > 2 * running());
     return report::verdict("idle");
 }

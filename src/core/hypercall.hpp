@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Hypercalls: the raw call, and a typed function for each that the core makes. Nothing here waits on its own;
-// those that block say so. A negative result is minus an errno of Xen's. [xen/errno.h]
+// The hypercalls of the core itself, which must work before there is memory, and when all is lost: no result, no
+// allocation; a negative answer is minus an errno of Xen's. [xen/errno.h] Programs have the mechanisms of
+// include/halvm/xen instead, whose calls are checked and are tried on a simulated hypervisor.
 #pragma once
 
-#include <halvm/xen/numbers.hpp>
+#include <halvm/xen/guest.hpp>
 
 #include <cstddef>
 #include <span>
 
 extern "C" {
-/// The one place that enters the hypervisor; it stands in .text.hypercall, out of which no `syscall` may be.
-long halvm_hypercall(unsigned long first, unsigned long second, unsigned long third, unsigned long fourth,
-                     unsigned long fifth, unsigned long number) noexcept;
-
 /// SCHEDOP_block with the event mask set, as it must be; the mask is set again when this returns.
 long halvm_hypercall_block() noexcept;
 }
@@ -21,9 +18,8 @@ namespace halvm::xen::hypercall {
 
 template <class... Arguments>
 long call(unsigned long number, Arguments... arguments) noexcept {
-    static_assert(sizeof...(Arguments) <= 5);
-    const unsigned long words[5]{(unsigned long)(arguments)...};
-    return halvm_hypercall(words[0], words[1], words[2], words[3], words[4], number);
+    guest domain;
+    return xen::call(domain, number, arguments...);
 }
 
 /// [xen/xen.h: HYPERVISOR_mmu_update]
