@@ -2,6 +2,7 @@
 // The least that each device concept asks for, in memory: what algorithms and front doors are tested with.
 #pragma once
 
+#include <halvm/device/block.hpp>
 #include <halvm/device/clock.hpp>
 #include <halvm/device/console.hpp>
 
@@ -33,6 +34,28 @@ private:
     std::string* output_;
 };
 
+/// A disk of one sector that holds nothing.
+class block {
+public:
+    class buffer {
+    public:
+        buffer(buffer&&) = default;
+        buffer& operator=(buffer&&) = default;
+        operator bytes() noexcept { return {}; }
+
+    private:
+        friend class block;
+        buffer() = default;
+    };
+
+    block(block&&) = default;
+    block& operator=(block&&) = default;
+
+    [[nodiscard]] block_info info() const noexcept { return {.sectors = 1}; }
+    result<buffer> allocate(std::size_t) { return buffer{}; }
+    result<void> transfer(std::span<block_request> batch) { return first_failure(batch); }
+};
+
 /// A clock that stands still until a test moves it; sleeping on it moves it to the deadline.
 struct clock {
     using duration = std::chrono::nanoseconds;
@@ -45,6 +68,7 @@ struct clock {
     static inline time_point current;
 };
 
+static_assert(Block<block>);
 static_assert(Console<console>);
 static_assert(Clock<clock>);
 

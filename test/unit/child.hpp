@@ -36,7 +36,7 @@ child_end in_child(Work work) {
     close(errors[1]);
     child_end end{};
     std::array<char, 512> chunk;
-    for (ssize_t count; (count = read(errors[0], chunk.data(), chunk.size())) > 0;)
+    for (ssize_t count; (count = ::read(errors[0], chunk.data(), chunk.size())) > 0;)
         end.errors.append(chunk.data(), static_cast<std::size_t>(count));
     close(errors[0]);
     int status = 0;

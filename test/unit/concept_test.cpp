@@ -43,6 +43,42 @@ struct no_try_read : archetype::console {
 };
 static_assert(!Console<no_try_read>);
 
+struct copyable_block : archetype::block {
+    copyable_block(const copyable_block&);
+    copyable_block& operator=(const copyable_block&);
+};
+static_assert(!UniqueDevice<copyable_block> && !Block<copyable_block>);
+
+struct block_with_one_request : archetype::block {
+    result<void> transfer(block_request&);
+};
+static_assert(!Block<block_with_one_request>);
+
+struct block_without_outcome : archetype::block {
+    void transfer(std::span<block_request>);
+};
+static_assert(!Block<block_without_outcome>);
+
+struct block_with_copyable_buffer : archetype::block {
+    using buffer = bytes;
+    result<buffer> allocate(std::size_t);
+};
+static_assert(!Block<block_with_copyable_buffer>);
+
+struct block_with_unknown_memory : archetype::block {
+    struct buffer {
+        buffer(buffer&&);
+        buffer& operator=(buffer&&);
+    };
+    result<buffer> allocate(std::size_t);
+};
+static_assert(!Block<block_with_unknown_memory>);
+
+struct block_of_throwing_info : archetype::block {
+    block_info info() const;
+};
+static_assert(!Block<block_of_throwing_info>);
+
 static_assert(Clock<std::chrono::steady_clock>);
 static_assert(!Clock<std::chrono::system_clock>, "it can go back");
 
