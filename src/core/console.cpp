@@ -51,13 +51,17 @@ std::size_t hypervisor_try_read(bytes in) noexcept {
 result<void> write(const_bytes out) noexcept {
     if (domain.is_dom0)
         return hypervisor_write(out);
-    return domain.has_console ? console().write(out) : result<void>{};
+    if (domain.has_console)
+        return console().write(out);
+    return {};
 }
 
 result<std::size_t> try_read(bytes in) noexcept {
     if (domain.is_dom0)
         return hypervisor_try_read(in);
-    return domain.has_console ? console().try_read(in) : result<std::size_t>{0};
+    if (domain.has_console)
+        return console().try_read(in);
+    return 0;
 }
 
 result<std::size_t> read(bytes in) noexcept {

@@ -41,13 +41,13 @@ public:
         while (!out.empty()) {
             const std::uint32_t used = out_prod_ - load(shared_.out_cons);
             if (used > sizeof shared_.out)
-                return failure(error{std::make_error_code(std::errc::protocol_error), "write to the console"});
+                return failed<void>(std::errc::protocol_error, "write to the console");
             const std::size_t taken = put(out, sizeof shared_.out - used);
             out = out.subspan(taken);
             if (taken != 0)
                 events_.notify();
             if (!out.empty() && !events_.wait())
-                return failure(error{std::make_error_code(std::errc::broken_pipe), "write to the console"});
+                return failed<void>(std::errc::broken_pipe, "write to the console");
         }
         return {};
     }
@@ -57,7 +57,7 @@ public:
     result<std::size_t> try_read(bytes in) noexcept {
         const std::uint32_t there = load(shared_.in_prod) - in_cons_;
         if (there > sizeof shared_.in)
-            return failure(error{std::make_error_code(std::errc::protocol_error), "read from the console"});
+            return failed<std::size_t>(std::errc::protocol_error, "read from the console");
         const std::size_t count = std::min<std::size_t>(there, in.size());
         if (count == 0)
             return 0;
@@ -73,11 +73,11 @@ public:
     /// Errors: as try_read(), and std::errc::broken_pipe when there will be no more input.
     result<std::size_t> read(bytes in) noexcept {
         for (;;) {
-            const auto count = try_read(in);
+            auto count = try_read(in);
             if (!count || *count != 0 || in.empty())
                 return count;
             if (!events_.wait())
-                return failure(error{std::make_error_code(std::errc::broken_pipe), "read from the console"});
+                return failed<std::size_t>(std::errc::broken_pipe, "read from the console");
         }
     }
 
@@ -94,6 +94,11 @@ private:
     }
     static void store(XENCONS_RING_IDX& index, std::uint32_t value) noexcept {
         std::atomic_ref{index}.store(value, std::memory_order_release);
+    }
+
+    template <class Value>
+    [[gnu::cold, gnu::noinline]] static result<Value> failed(std::errc why, const char* attempted) noexcept {
+        return failure(error{std::make_error_code(why), attempted});
     }
 
     /// Copies what fits into `room` bytes and publishes it. A line end goes in whole or not at all.

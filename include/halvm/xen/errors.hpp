@@ -6,6 +6,7 @@
 #include <halvm/result.hpp>
 #include <halvm/xen/abi.hpp>
 
+#include <cstdint>
 #include <system_error>
 
 namespace halvm::xen {
@@ -19,14 +20,16 @@ const std::error_category& hypercall_category() noexcept;
 /// GNTST_no_space std::errc::no_space_on_device. [xen/grant_table.h]
 const std::error_category& grant_category() noexcept;
 
-/// The error in what a hypercall returned. Pre: `status` is negative.
-inline error hypercall_error(long status, const char* attempted) noexcept {
-    return error{std::error_code{static_cast<int>(-status), hypercall_category()}, attempted};
+/// The error in what a hypercall returned; the numbers are for `attempted`, as in error. Pre: `status` is negative.
+inline error hypercall_error(long status, const char* attempted, std::uint32_t first = 0,
+                             std::uint32_t second = 0) noexcept {
+    return {std::error_code{static_cast<int>(-status), hypercall_category()}, attempted, first, second};
 }
 
-/// The error in the status of a grant operation. Pre: `status` is negative.
-inline error grant_error(int status, const char* attempted) noexcept {
-    return error{std::error_code{status, grant_category()}, attempted};
+/// The error in the status of a grant operation; the numbers are for `attempted`. Pre: `status` is negative.
+inline error grant_error(int status, const char* attempted, std::uint32_t first = 0,
+                         std::uint32_t second = 0) noexcept {
+    return {std::error_code{status, grant_category()}, attempted, first, second};
 }
 
 }  // namespace halvm::xen
