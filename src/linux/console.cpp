@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <halvm/linux/readiness.hpp>
 #include <halvm/linux/terminal_console.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
 #include <poll.h>
 #include <system_error>
@@ -14,16 +17,15 @@ failure failed(const char* attempted) noexcept {
     return failure{error{std::make_error_code(std::errc{errno}), attempted}};
 }
 
-/// Waits until `descriptor` is ready or has failed, which the next call on it then reports.
-/// Returns false when poll() itself fails.
-bool wait_until_ready(int descriptor, short events) noexcept {
-    pollfd waiting{.fd = descriptor, .events = events, .revents = 0};
-    int ready;
-    do {
-        ready = poll(&waiting, 1, -1);
-    } while (ready < 0 && errno == EINTR);
-    return ready > 0;
+/// Whether a call on the descriptor would return at once.
+bool ready(int descriptor, short events) noexcept {
+    pollfd asked{.fd = descriptor, .events = events, .revents = 0};
+    return poll(&asked, 1, 0) != 0;
 }
+
+// A pipe that is ready takes this much without blocking, whatever mode the descriptor is in. The mode is not ours to
+// change: others share it.
+constexpr std::size_t piece = PIPE_BUF;
 
 /// A descriptor can be non-blocking because another process that shares it made it so.
 bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
@@ -31,33 +33,31 @@ bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 }  // namespace
 
 result<void> terminal_console::write(const_bytes out) noexcept {
-    constexpr auto attempted = "write to the console";
     while (!out.empty()) {
-        const ssize_t written = ::write(output_, out.data(), out.size());
+        if (!ready(output_, POLLOUT))
+            if (const auto how = wait_ready(output_, direction::write); !how)
+                return failure(how.error());
+        const ssize_t written = ::write(output_, out.data(), std::min(out.size(), piece));
         if (written >= 0)
             out = out.subspan(static_cast<std::size_t>(written));
-        else if (would_block()) {
-            if (!wait_until_ready(output_, POLLOUT))
-                return failed(attempted);
-        } else if (errno != EINTR)
-            return failed(attempted);
+        else if (!would_block() && errno != EINTR)
+            return failed("write to the console");
     }
     return {};
 }
 
 result<std::size_t> terminal_console::read(bytes in) noexcept {
-    constexpr auto attempted = "read from the console";
     if (in.empty())
         return 0;
     for (;;) {
+        if (!ready(input_, POLLIN))
+            if (const auto how = wait_ready(input_, direction::read); !how)
+                return failure(how.error());
         const ssize_t count = ::read(input_, in.data(), in.size());
         if (count >= 0)
             return static_cast<std::size_t>(count);
-        if (would_block()) {
-            if (!wait_until_ready(input_, POLLIN))
-                return failed(attempted);
-        } else if (errno != EINTR)
-            return failed(attempted);
+        if (!would_block() && errno != EINTR)
+            return failed("read from the console");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "fibers.hpp"
 #include "fiber/report.hpp"
 #include "fiber/stacks.hpp"
+#include "readiness.hpp"
 
 #include <halvm/fiber/scheduler.hpp>
 #include <halvm/linux/clock.hpp>
@@ -17,9 +18,11 @@ struct process_machine final : fiber::machine {
     fiber::instant now() noexcept override {
         return static_cast<fiber::instant>(clock::now().time_since_epoch().count());
     }
-    void poll() noexcept override {}
+    void poll() noexcept override { readiness_poll(); }
     void wait(fiber::instant deadline) noexcept override {
-        if (deadline == fiber::never)
+        if (readiness_awaited())
+            readiness_wait(now(), deadline);
+        else if (deadline == fiber::never)
             pause();
         else
             sleep_until(clock::time_point{std::chrono::nanoseconds{static_cast<std::int64_t>(deadline)}});

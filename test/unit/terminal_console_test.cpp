@@ -3,6 +3,7 @@
 #include "signals.hpp"
 
 #include <halvm/device/console.hpp>
+#include <halvm/fiber.hpp>
 #include <halvm/linux/terminal_console.hpp>
 
 #include <array>
@@ -73,6 +74,26 @@ std::string text_of(terminal_console& console, halvm::result<std::size_t> (termi
     const auto count = (console.*call)(room);
     REQUIRE(count.has_value());
     return std::string{halvm::as_text(std::span{room}.first(*count))};
+}
+
+TEST_CASE("terminal console: fibers that wait for input and for room let each other run") {
+    pipe_pair pipe;
+    pipe.make_small();
+    const std::string text = long_text(20'000);
+    auto writer = halvm::fiber::spawn([&] {
+        CHECK(terminal_console{STDIN_FILENO, pipe.writer()}.write(halvm::as_bytes(text)));
+        pipe.close_writer();
+    });
+    std::string back;
+    auto reader = halvm::fiber::spawn([&] {
+        terminal_console console{pipe.reader(), STDOUT_FILENO};
+        std::array<std::byte, 777> part;
+        while (const auto count = console.read(part).value())
+            back.append(halvm::as_text(halvm::bytes{part}.first(count)));
+    });
+    writer.join();
+    reader.join();
+    CHECK(back == text);
 }
 
 TEST_CASE("terminal console: write hands over all of a text, however slow the reader is") {

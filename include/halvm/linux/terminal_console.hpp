@@ -19,11 +19,11 @@ public:
     terminal_console(terminal_console&&) noexcept = default;
     terminal_console& operator=(terminal_console&&) noexcept = default;
 
-    /// Blocks the thread while the other side takes nothing, also when the descriptor is non-blocking.
+    /// Blocks the fiber while the other side takes nothing, whatever mode the descriptor is in.
     /// Errors: what write(2) says; std::errc::broken_pipe when the reader is gone and SIGPIPE is ignored.
     result<void> write(const_bytes out) noexcept;
 
-    /// Blocks the thread until there is a byte or the input ends. Errors: what read(2) says.
+    /// Blocks the fiber until there is a byte or the input ends. Errors: what read(2) says.
     result<std::size_t> read(bytes in) noexcept;
 
     /// Errors: what read(2) and poll(2) say.
