@@ -145,6 +145,7 @@ long hypervisor::dispatch(domain& who, unsigned long number, const unsigned long
         return event_channel_op(*this, who, arguments[0], reinterpret_cast<void*>(arguments[1]));
     case __HYPERVISOR_grant_table_op:
         return grant_table_op(*this, who, arguments[0], reinterpret_cast<void*>(arguments[1]), arguments[2]);
+    case __HYPERVISOR_set_timer_op: return set_timer(*this, who, arguments[0]);
     case __HYPERVISOR_sched_op:
         if (arguments[0] != SCHEDOP_shutdown)
             return arguments[0] == SCHEDOP_yield ? 0 : -XEN_ENOSYS;
