@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "arch/x86_64/paging.hpp"
 
+#include "arch/x86_64/page_entry.hpp"
 #include "core/hypercall.hpp"
 #include "core/image.hpp"
 
@@ -18,26 +19,9 @@ extern "C" {
 namespace halvm::arch {
 namespace {
 
-using entry = std::uint64_t;
-
-constexpr entry present = 1 << 0;
-constexpr entry writable = 1 << 1;
-constexpr entry user = 1 << 2;  // a PV kernel runs in ring 3, as its programs do
-constexpr entry accessed = 1 << 5;
-constexpr entry dirty = 1 << 6;
-constexpr entry no_execute = entry{1} << 63;
-constexpr entry frame_mask = 0x000f'ffff'ffff'f000;
-
-constexpr entry page_text = present | user | accessed;
-constexpr entry page_constant = present | user | accessed | no_execute;
-constexpr entry page_data = present | writable | user | accessed | dirty | no_execute;
-constexpr entry table_flags = present | writable | user | accessed;
-constexpr entry direct_flags = table_flags | no_execute;
-constexpr entry direct_read_only = present | user | accessed | no_execute;
-
 constexpr std::size_t entries = 512;
 constexpr std::size_t first_slot = direct_map / chunk_size;  // of the direct map in its first directory
-constexpr std::uint64_t max_pages = (entries * entries - first_slot) * chunk_pages;  // what one L3 table reaches
+constexpr std::uint64_t max_pages = window_frame;            // what one L3 table reaches, but for the windows
 
 // The state that outlives paging_start(). Tables are reached through the direct map.
 const std::uint64_t* p2m;
@@ -188,6 +172,8 @@ memory_layout paging_start(const start_info_t& info) noexcept {
     layout.first_free = next;
     return layout;
 }
+
+xen::gfn machine_frame(pfn frame) noexcept { return xen::gfn{p2m[static_cast<std::uint64_t>(frame)]}; }
 
 bool needs_directory(pfn first) noexcept {
     return directories[place_of(static_cast<std::uint64_t>(first)).directory] == nullptr;

@@ -6,6 +6,7 @@
 //                    the console's and the XenStore's rings) stand in for pages of the image's .bss.
 //   512 MiB          the direct map: pseudo-physical page n at 512 MiB + n * 4 KiB, never executable. It grows by
 //                    chunks of 2 MiB, when the page allocator asks.
+//   511 GiB          windows.hpp: addresses for frames that are not the domain's own memory.
 //
 // Nothing else is mapped. The builder's own first mapping is taken apart at start, and its page tables are hung
 // into the direct map instead of being built again: Xen executes 80,000 instructions to validate a full page table
@@ -36,6 +37,18 @@ inline pfn direct_frame(const void* address) noexcept {
     return pfn{(reinterpret_cast<std::uintptr_t>(address) - direct_map) / page_size};
 }
 
+/// The page of the domain behind an address of the direct map or of the image.
+inline pfn frame_under(const void* address) noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(address);
+    return pfn{(at >= direct_map ? at - direct_map : at) / page_size};
+}
+/// The machine frame behind a page of the domain.
+xen::gfn machine_frame(pfn frame) noexcept;
+
+/// The windows begin where the direct map would have this frame; no domain has so many.
+inline constexpr std::uintptr_t windows = std::uintptr_t{511} << 30;
+inline constexpr std::uint64_t window_frame = (windows - direct_map) / page_size;
+
 struct memory_layout {
     std::uint64_t pages;         ///< of the whole domain
     std::uint64_t image_chunks;  ///< the first chunks, read-only in the direct map because the image is in them
@@ -47,7 +60,8 @@ struct memory_layout {
 memory_layout paging_start(const start_info_t& info) noexcept;
 
 /// Maps the chunk that begins at `first` with `table`, a page of the direct map that becomes its page table;
-/// `directory` becomes the next level's table when needs_directory() says so.
+/// `directory` becomes the next level's table when needs_directory() says so. What is beyond the domain's last page is
+/// left unmapped: the windows' page tables are made so, too.
 void map_chunk(pfn first, void* table, void* directory) noexcept;
 bool needs_directory(pfn first) noexcept;
 

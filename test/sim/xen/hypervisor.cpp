@@ -52,7 +52,7 @@ void* domain::allocate_pages(std::size_t count) noexcept {
         return nullptr;
     for (std::size_t i = 0; i < count; ++i) {
         std::byte* const page = first + i * page_size;
-        const gfn frame = host_.frames.allocate();
+        const gfn frame = host_.frames.allocate(xen::raw(id_));
         if (frame == gfn{}) {
             own_.give(page, count - i);
             free_pages(first, i);
@@ -98,6 +98,14 @@ void domain::unmap_frame(void* page) noexcept { memory::unmap(page); }
 hypervisor::hypervisor(std::uint64_t seed, std::size_t count) : random{seed}, frames{count} {}
 
 hypervisor::~hypervisor() {
+    for (const auto& one : domains_) {
+        if (!one->grants.mapped.empty())
+            violation("domain " + std::to_string(xen::raw(one->id())) + " still maps " +
+                      std::to_string(one->grants.mapped.size()) + " grants of others");
+        close_grants(*this, *one);
+    }
+    for (const auto& one : domains_)
+        free_table(*this, *one);
     for (const auto& what : violations_)
         FAIL_CHECK(what);
 }
@@ -117,6 +125,8 @@ domain* hypervisor::find(domid id) noexcept {
     const auto at = static_cast<std::size_t>(id);
     return at < domains_.size() && !domains_[at]->gone ? domains_[at].get() : nullptr;
 }
+
+domain& hypervisor::any(domid id) { return *domains_.at(static_cast<std::size_t>(id)); }
 
 void hypervisor::at(instant when, std::function<void()> action) { actions_.emplace(when, std::move(action)); }
 

@@ -95,6 +95,8 @@ public:
     void destroy(domain& one);
     /// nullptr when there is none, or none any more. DOMID_SELF is for the caller to resolve.
     domain* find(domid id) noexcept;
+    /// The same with those that were destroyed.
+    domain& any(domid id);
 
     /// Does `action` when the clock reaches `when`.
     void at(instant when, std::function<void()> action);

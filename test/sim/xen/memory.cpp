@@ -20,7 +20,7 @@ void* checked(void* mapped, const char* attempted) {
 }  // namespace
 
 memory::memory(std::size_t frames)
-    : file_{memfd_create("frames", MFD_CLOEXEC)}, frames_{frames}, used_(frames), seen_(frames) {
+    : file_{memfd_create("frames", MFD_CLOEXEC)}, frames_{frames}, used_(frames), owners_(frames), seen_(frames) {
     if (file_ < 0 || ftruncate(file_, static_cast<off_t>(frames * page_size)) != 0)
         throw std::system_error{errno, std::generic_category(), "make the machine's memory"};
     view_ = static_cast<std::byte*>(
@@ -34,12 +34,13 @@ memory::~memory() {
     close(file_);
 }
 
-gfn memory::allocate() {
+gfn memory::allocate(domid_t owner) {
     if (free_.empty())
         return gfn{};
     const gfn frame = free_.back();
     free_.pop_back();
-    used_[xen::raw(frame)] = true;
+    used_[halvm::xen::raw(frame)] = true;
+    owners_[halvm::xen::raw(frame)] = owner;
     std::memset(at(frame), 0xa5, page_size);
     return frame;
 }
@@ -47,17 +48,19 @@ gfn memory::allocate() {
 void memory::free(gfn frame) {
     if (!valid(frame))
         throw std::logic_error{"a frame is given back that nobody has"};
-    used_[xen::raw(frame)] = false;
+    used_[halvm::xen::raw(frame)] = false;
     free_.push_back(frame);
 }
 
 std::byte* memory::at(gfn frame) const {
     if (!valid(frame))
         throw std::logic_error{"no such frame"};
-    return view_ + xen::raw(frame) * page_size;
+    return view_ + halvm::xen::raw(frame) * page_size;
 }
 
-bool memory::valid(gfn frame) const noexcept { return xen::raw(frame) < frames_ && used_[xen::raw(frame)]; }
+bool memory::valid(gfn frame) const noexcept {
+    return halvm::xen::raw(frame) < frames_ && used_[halvm::xen::raw(frame)];
+}
 
 void memory::map(void* page, gfn frame, bool writable) {
     checked(mmap(page, page_size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, file_,
@@ -70,7 +73,7 @@ void memory::unmap(void* page) {
             "unmap a frame");
 }
 
-unsigned& memory::seen_by_others(gfn frame) { return seen_.at(xen::raw(frame)); }
+unsigned& memory::seen_by_others(gfn frame) { return seen_.at(halvm::xen::raw(frame)); }
 
 address_range::address_range(std::size_t pages)
     : begin_{static_cast<std::byte*>(

@@ -11,8 +11,8 @@
 
 namespace halvm::sim {
 
-using xen::gfn;
-using xen::page_size;
+using halvm::xen::gfn;
+using halvm::xen::page_size;
 
 class memory {
 public:
@@ -21,13 +21,18 @@ public:
     memory(const memory&) = delete;
     memory& operator=(const memory&) = delete;
 
-    /// A frame full of what its last owner might have left there. Frame 0 is never given out; it is the answer when
-    /// there is none left.
-    gfn allocate();
+    /// Who owns a frame that no domain does.
+    static constexpr domid_t xen = DOMID_XEN;
+
+    /// A frame for domain `owner`, full of what its last one might have left there. Frame 0 is never given out; it is
+    /// the answer when there is none left.
+    gfn allocate(domid_t owner = xen);
     void free(gfn frame);
     /// The hypervisor's own view of it.
     [[nodiscard]] std::byte* at(gfn frame) const;
     [[nodiscard]] bool valid(gfn frame) const noexcept;
+    /// Pre: the frame is valid.
+    domid_t& owner(gfn frame) { return owners_.at(halvm::xen::raw(frame)); }
 
     void map(void* page, gfn frame, bool writable);
     static void unmap(void* page);
@@ -43,6 +48,7 @@ private:
     std::byte* view_;
     std::vector<gfn> free_;
     std::vector<bool> used_;
+    std::vector<domid_t> owners_;
     std::vector<unsigned> seen_;
 };
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pages with an owner: what is shared with other domains, page by page. They come from the domain's page allocator,
+// whose neighbours are nobody's, so that a page which is granted shows nothing that was not put there.
+#pragma once
+
+#include <halvm/bytes.hpp>
+#include <halvm/contract.hpp>
+#include <halvm/xen/platform.hpp>
+
+#include <utility>
+
+namespace halvm::xen {
+
+/// Owns pages with addresses in a row; gives them back when it goes.
+template <Platform Domain>
+class basic_pages {
+public:
+    basic_pages() noexcept = default;
+    /// Takes over what domain.allocate_pages(count) returned.
+    basic_pages(Domain& domain, void* first, std::size_t count) noexcept
+        : domain_{&domain}, first_{static_cast<std::byte*>(first)}, count_{count} {}
+    basic_pages(basic_pages&& other) noexcept
+        : domain_{other.domain_},
+          first_{std::exchange(other.first_, nullptr)},
+          count_{std::exchange(other.count_, 0)} {}
+    basic_pages& operator=(basic_pages&& other) noexcept {
+        std::swap(domain_, other.domain_);
+        std::swap(first_, other.first_);
+        std::swap(count_, other.count_);
+        return *this;
+    }
+    ~basic_pages() {
+        if (first_ != nullptr)
+            domain_->free_pages(first_, count_);
+    }
+
+    [[nodiscard]] halvm::bytes bytes() const noexcept { return {first_, count_ * page_size}; }
+    [[nodiscard]] std::byte* data() const noexcept { return first_; }
+    /// Of the page with this index. Pre: index < count().
+    [[nodiscard]] std::byte* page(std::size_t index) const noexcept {
+        Expects(index < count_);
+        return first_ + index * page_size;
+    }
+    [[nodiscard]] gfn frame(std::size_t index) const noexcept { return domain_->frame_of(page(index)); }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+    [[nodiscard]] Domain& domain() const noexcept { return *domain_; }
+    explicit operator bool() const noexcept { return first_ != nullptr; }
+
+    /// Nobody owns the pages any more: they are never given back.
+    std::byte* release() noexcept {
+        count_ = 0;
+        return std::exchange(first_, nullptr);
+    }
+
+private:
+    Domain* domain_ = nullptr;
+    std::byte* first_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+/// `count` zeroed pages. Errors: not_enough_memory.
+template <Platform Domain>
+result<basic_pages<Domain>> allocate_pages(Domain& domain, std::size_t count) noexcept {
+    Expects(count != 0);
+    void* const first = domain.allocate_pages(count);
+    if (first == nullptr)
+        return failure(error{std::make_error_code(std::errc::not_enough_memory), "allocate {} pages",
+                             static_cast<std::uint32_t>(count)});
+    return basic_pages<Domain>{domain, first, count};
+}
+
+}  // namespace halvm::xen
