@@ -15,17 +15,26 @@ namespace halvm::fiber {
 inline std::size_t machine_bytes() noexcept { return libc::thread_block_size(); }
 
 /// The thread that called first has its block already.
-inline void adopt_machine(task& main) noexcept { main.kept[0] = reinterpret_cast<std::uintptr_t>(libc::musl::self()); }
+/// Nobody watches a domain for data races.
+inline void happens_after(const void*) noexcept {}
+inline void happens_before(const void*) noexcept {}
+
+inline void adopt_machine(task& main) noexcept {
+    main.kept[0] = reinterpret_cast<std::uintptr_t>(libc::musl::self());
+    libc::musl::self()->task = &main;
+}
 
 inline void begin_machine(task& one, void* memory) noexcept {
-    static int last_tid = 1;
     libc::begin_fibers();
-    one.kept[0] =
-        reinterpret_cast<std::uintptr_t>(libc::thread_block_init(memory, libc::musl::self()->canary, ++last_tid));
+    void* const block = libc::thread_block_init(memory, libc::musl::self()->canary, one.number);
+    static_cast<libc::musl::thread*>(block)->task = &one;
+    one.kept[0] = reinterpret_cast<std::uintptr_t>(block);
 }
 
 /// Runs in the fiber that ends.
 inline void end_machine(task&) noexcept { libc::end_of_fiber(); }
+
+inline void forget_machine(task&) noexcept {}
 
 inline void leave_machine(task&, task& to) noexcept { arch::set_fs_base(to.kept[0]); }
 inline void enter_machine(task&) noexcept {}

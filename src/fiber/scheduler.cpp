@@ -220,6 +220,9 @@ void scheduler::look_outside() noexcept {
 }
 
 void scheduler::start(task& one) noexcept {
+    // musl's locks have room for 30 bits.
+    last_number_ = last_number_ < (1 << 30) - 1 ? last_number_ + 1 : 2;
+    one.number = last_number_;
     begin_machine(one, one.stack.base + one.stack.size - machine_bytes());
     one.context = context::make_fcontext(
         &one, static_cast<std::size_t>(reinterpret_cast<std::byte*>(&one) - one.stack.base), trampoline::begin);
@@ -233,6 +236,7 @@ void scheduler::finish() noexcept {
     end_machine(self);
     end_stretch();
     self.state = task_state::finished;
+    happens_before(&self);
     signal_all(self.joiners);
     task& to = next();
     if (self.released)
@@ -249,6 +253,8 @@ void scheduler::release(task& one) noexcept {
 
 void scheduler::discard(task& one) noexcept {
     all_.erase(all_.iterator_to(one));
+    happens_after(&one);
+    forget_machine(one);
     const stack_memory stack = one.stack;
     one.destroy(one);
     give_back_stack(stack);

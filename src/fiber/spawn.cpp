@@ -38,7 +38,10 @@ wake wait_for_end(task& one, const wait_limit& limit) noexcept {
     auto& own = this_scheduler();
     if (&one == &own.current())
         broken_rule("joined by itself", "fiber");
-    return one.state == task_state::finished ? wake::signalled : own.wait(one.joiners, limit);
+    const wake how = one.state == task_state::finished ? wake::signalled : own.wait(one.joiners, limit);
+    if (how == wake::signalled)
+        happens_after(&one);
+    return how;
 }
 
 void no_such_fiber(const char* attempted) noexcept { broken_rule("called on a handle without a fiber", attempted); }

@@ -2,6 +2,7 @@
 #include "fiber/stacks.hpp"
 
 #include "fiber/report.hpp"
+#include "fiber_machine.hpp"
 
 #include <array>
 #include <bit>
@@ -67,10 +68,13 @@ stack_memory take_stack(std::size_t size, bool guarded) noexcept {
     }
     pooled* const top = free;
     free = top->next;
-    return {reinterpret_cast<std::byte*>(top + 1) - size, size, guarded};
+    const stack_memory stack{reinterpret_cast<std::byte*>(top + 1) - size, size, guarded};
+    happens_after(stack.base);
+    return stack;
 }
 
 void give_back_stack(const stack_memory& stack) noexcept {
+    happens_before(stack.base);
     pooled*& free = pools[stack.guarded].free[static_cast<std::size_t>(std::countr_zero(stack.size))];
     *top_of(stack) = {free};
     free = top_of(stack);

@@ -22,7 +22,7 @@ struct thread {
     int tid;  // the owner that stdio writes into a FILE's lock: unique, never 0
     int errno_value;
     unsigned char unused_before_stack[0x48 - 0x38];
-    void* made_by_us;  // where musl's own thread creation, which is not linked, keeps the stack: see thread/thread.hpp
+    void* task;  // of the fiber; musl's own thread creation, which is not linked, keeps the stack here
     unsigned char unused_before_locale[0xa8 - 0x50];
     const void* locale;  // never null: six pointers to catalogues, all null in the "C" locale
     unsigned char unused_after_locale[200 - 0xb0];

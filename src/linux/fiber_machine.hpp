@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a process keeps for each fiber beside its registers: the exceptions in flight and errno, which live in the
-// thread's own storage. The sanitizers are told about the change of stacks.
+// thread's own storage. A sanitizer, when the program is linked with one, is told about the change of stacks.
 #pragma once
 
 #include <halvm/fiber/task.hpp>
@@ -8,20 +8,23 @@
 #include <cerrno>
 #include <cstring>
 #include <cxxabi.h>
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/tsan_interface.h>
 #include <sys/single_threaded.h>
 #include <utility>
 
-// clang says by __has_feature what g++ says by a macro.
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) && !defined __SANITIZE_ADDRESS__
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-
-#ifdef __SANITIZE_ADDRESS__
-#include <pthread.h>
-#include <sanitizer/asan_interface.h>
-#endif
+// Null in a program without that sanitizer. Not asked for by macro: this is compiled once, for programs of each kind.
+#pragma weak __sanitizer_start_switch_fiber
+#pragma weak __sanitizer_finish_switch_fiber
+#pragma weak __asan_unpoison_memory_region
+#pragma weak __tsan_get_current_fiber
+#pragma weak __tsan_create_fiber
+#pragma weak __tsan_destroy_fiber
+#pragma weak __tsan_switch_to_fiber
+#pragma weak __tsan_set_fiber_name
+#pragma weak __tsan_acquire
+#pragma weak __tsan_release
 
 namespace halvm::fiber {
 
@@ -38,29 +41,62 @@ inline std::size_t machine_bytes() noexcept { return 0; }
 // Where the thread keeps both; they stay there for its life. Looked up once, because a switch is the hot path.
 inline exception_state* exception_globals = nullptr;
 inline int* error_number = nullptr;
-#ifdef __SANITIZE_ADDRESS__
-inline stack_memory thread_stack;  // the first fiber's, of which its task knows nothing
-#endif
 
-inline void adopt_machine(task&) noexcept {
-    exception_globals = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
-    error_number = &errno;
-#ifdef __SANITIZE_ADDRESS__
-    pthread_attr_t attributes;
-    void* base = nullptr;
-    std::size_t size = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        pthread_attr_getstack(&attributes, &base, &size);
-        pthread_attr_destroy(&attributes);
-    }
-    thread_stack = {static_cast<std::byte*>(base), size, true};
-#endif
+enum class sanitizer { none, address, thread };
+inline sanitizer watching = sanitizer::none;
+inline stack_memory thread_stack;  // the first fiber's, of which its task knows nothing
+
+// What libc/thread has to do when a fiber ends, in a program that has it.
+inline void (*at_end_of_fiber)() = nullptr;
+
+/// The thread sanitizer is told that what happens before happens_before(object) happens before what comes after a later
+/// happens_after(object). It learns of no order from the switches themselves, or it would find no race.
+inline void happens_after(const void* object) noexcept {
+    if (watching == sanitizer::thread)
+        __tsan_acquire(const_cast<void*>(object));
+}
+inline void happens_before(const void* object) noexcept {
+    if (watching == sanitizer::thread)
+        __tsan_release(const_cast<void*>(object));
 }
 
-// libstdc++ leaves out what only several threads need while this is true.
-inline void begin_machine(task&, void*) noexcept { __libc_single_threaded = false; }
+inline void adopt_machine(task& main) noexcept {
+    exception_globals = reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
+    error_number = &errno;
+    if (__tsan_switch_to_fiber != nullptr) {
+        watching = sanitizer::thread;
+        main.sanitizer = __tsan_get_current_fiber();
+    } else if (__sanitizer_start_switch_fiber != nullptr && __asan_unpoison_memory_region != nullptr) {
+        watching = sanitizer::address;
+        pthread_attr_t attributes;
+        void* base = nullptr;
+        std::size_t size = 0;
+        if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+            pthread_attr_getstack(&attributes, &base, &size);
+            pthread_attr_destroy(&attributes);
+        }
+        thread_stack = {static_cast<std::byte*>(base), size, true};
+    }
+}
 
-inline void end_machine(task&) noexcept {}
+inline void begin_machine(task& one, void*) noexcept {
+    // libstdc++ leaves out what only several threads need while this is true.
+    __libc_single_threaded = false;
+    if (watching == sanitizer::thread)
+        one.sanitizer = __tsan_create_fiber(0);
+}
+
+/// Runs in the fiber that ends.
+inline void end_machine(task& self) noexcept {
+    if (self.key_values != nullptr)
+        at_end_of_fiber();
+}
+
+/// Runs in another, when the fiber that has ended is forgotten.
+inline void forget_machine(task& one) noexcept {
+    if (watching == sanitizer::thread)
+        __tsan_destroy_fiber(one.sanitizer);
+}
 
 inline void leave_machine(task& from, task& to) noexcept {
     exception_state& globals = *exception_globals;
@@ -70,7 +106,13 @@ inline void leave_machine(task& from, task& to) noexcept {
     globals.caught = kept.caught;
     globals.uncaught = kept.uncaught;
     *error_number = kept.error_number;
-#ifdef __SANITIZE_ADDRESS__
+    if (watching == sanitizer::none)
+        return;
+    if (watching == sanitizer::thread) {
+        __tsan_set_fiber_name(to.sanitizer, to.name_text.data());
+        __tsan_switch_to_fiber(to.sanitizer, __tsan_switch_to_fiber_no_sync);
+        return;
+    }
     const stack_memory& there = to.stack.size == 0 ? thread_stack : to.stack;
     if (from.state == task_state::finished) {
         // Its frames are never returned from; whoever gets the stack next would meet their red zones.
@@ -79,13 +121,11 @@ inline void leave_machine(task& from, task& to) noexcept {
     } else {
         __sanitizer_start_switch_fiber(&from.sanitizer, there.base, there.size);
     }
-#endif
 }
 
-inline void enter_machine([[maybe_unused]] task& self) noexcept {
-#ifdef __SANITIZE_ADDRESS__
-    __sanitizer_finish_switch_fiber(self.sanitizer, nullptr, nullptr);
-#endif
+inline void enter_machine(task& self) noexcept {
+    if (watching == sanitizer::address)
+        __sanitizer_finish_switch_fiber(self.sanitizer, nullptr, nullptr);
 }
 
 }  // namespace halvm::fiber

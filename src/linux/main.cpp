@@ -22,13 +22,15 @@ bool is_assignment(std::string_view word) noexcept {
            std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-/// Runs before the constructors of static objects, which may ask for the command line as they may in a domain.
-[[gnu::constructor(101)]] void keep_arguments(int count, char** values, char**) {
+/// Runs before the constructors of static objects, which may ask for the command line and start fibers as they may in a
+/// domain.
+[[gnu::constructor(101)]] void begin(int count, char** values, char**) {
     if (count > 1)
         words = {values + 1, static_cast<std::size_t>(count - 1)};
     for (const char* word : words)
         if (is_assignment(word))
             putenv(const_cast<char*>(word));
+    process::fibers_start();
 }
 
 }  // namespace
@@ -50,6 +52,5 @@ std::span<const char* const> arguments() noexcept { return words; }
 int main() {
     // As in a domain: a line comes out when it is whole, whatever standard output is.
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-    halvm::process::fibers_start();
     return halvm_main();
 }

@@ -37,17 +37,18 @@ LAYERS = (
     Layer("src/core", ("src/core/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/fiber", "src/libc")),
     Layer("src/xen", ("src/xen/",), ("vocabulary", "device", "fiber", "xen", "src/core", "src/arch")),
-    Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/fiber", "src/arch")),
+    Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/fiber", "src/arch", "src/linux")),
     Layer("src/boot", ("src/boot/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/core", "src/fiber",
            "src/libc")),
-    Layer("src/linux", ("src/linux/",), ("vocabulary", "device", "fiber", "linux", "src/fiber")),
+    Layer("src/linux", ("src/linux/",), ("vocabulary", "device", "fiber", "linux", "src/text", "src/fiber", "src/libc")),
 )
 
 # Headers that each machine has its own of; the build's include path chooses.
 MACHINES = {
     "halvm/machine.hpp": ("src/boot/machine/halvm/machine.hpp", "src/linux/machine/halvm/machine.hpp"),
     "fiber_machine.hpp": ("src/core/fiber_machine.hpp", "src/linux/fiber_machine.hpp"),
+    "thread_machine.hpp": ("src/core/thread_machine.hpp", "src/linux/thread_machine.hpp"),
 }
 
 # Headers of others that only one place of the C++ may include, so that the rest goes through it.
@@ -74,13 +75,15 @@ def layer_of(path: str) -> Layer | None:
 def resolve(path: str, spelling: str, tree: frozenset[str]) -> tuple[str, ...]:
     """The files of the tree that an include in `path` can mean; none when it is somebody else's header."""
     name = spelling[1:-1]
+    beside = str(PurePosixPath(path).parent / name)
+    if spelling.startswith('"') and beside in tree:
+        return (beside,)
     if name in MACHINES:
         return MACHINES[name]
     if name.startswith("halvm/"):
         return ("include/" + name,)
     if spelling.startswith('"'):
-        beside = str(PurePosixPath(path).parent / name)
-        return tuple(known for known in (beside, "src/" + name) if known in tree)[:1]
+        return tuple(known for known in ("src/" + name,) if known in tree)
     return ()
 
 

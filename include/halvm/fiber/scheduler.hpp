@@ -55,6 +55,7 @@ public:
     scheduler& operator=(const scheduler&) = delete;
 
     [[nodiscard]] task& current() noexcept { return *current_; }
+    [[nodiscard]] task& first() noexcept { return main_; }
     [[nodiscard]] instant now() noexcept { return machine_.now(); }
 
     /// Lets every other runnable fiber run once.
@@ -124,7 +125,8 @@ private:
     run_list runnable_;
     unsigned until_poll_ = switches_between_polls;
     instant watchdog_ = 0;
-    instant switched_at_ = 0;   // kept only while there is a watchdog
+    instant switched_at_ = 0;  // kept only while there is a watchdog
+    int last_number_ = 1;
     task* finished_ = nullptr;  // its stack is given back once we are off it
     timer_wheel timers_;
     all_list all_;

@@ -83,8 +83,10 @@ struct task : timer {
     wake how = wake::signalled;
     bool service = false;   ///< the library's own: does not count when fibers are waiting for each other
     bool released = false;  ///< nobody will join it
+    int number = 1;         ///< unique among the living, above 0; the first fiber's is 1
     stack_memory stack{};
-    void* sanitizer = nullptr;  ///< AddressSanitizer's own stack of this fiber, while it does not run
+    void* sanitizer = nullptr;   ///< a sanitizer's own record of this fiber
+    void* key_values = nullptr;  ///< what it stored under pthread keys
     void (*body)(task&) = nullptr;
     void (*destroy)(task&) noexcept = nullptr;  ///< ends the life of the object that this task is the base of
     wait_queue joiners{"fiber to end"};

@@ -32,8 +32,9 @@ int pthread_cond_init(pthread_cond_t* condition, const pthread_condattr_t* attri
     *condition = {};
     if (attributes == nullptr)
         return 0;
-    // musl's pthread_condattr_setclock() keeps the clock in the low bits.
-    if ((attributes->__align & 0x7fffffff) == CLOCK_MONOTONIC)
+    clockid_t clock = CLOCK_REALTIME;
+    pthread_condattr_getclock(attributes, &clock);
+    if (clock == CLOCK_MONOTONIC)
         condition->__data.__wrefs = monotonic_flag;
     return 0;
 }

@@ -19,13 +19,13 @@ deadline::deadline(clockid_t clock, const timespec& when) noexcept : wall_{is_wa
 deadline deadline::after(const timespec& duration) noexcept {
     deadline made{CLOCK_MONOTONIC, duration};
     made.valid_ = made.valid_ && duration.tv_sec >= 0;
-    const auto now = core::monotonic_ns();
+    const auto now = monotonic_ns();
     made.when_ = made.when_ < never - now ? now + made.when_ : never;
     return made;
 }
 
 std::uint64_t deadline::left() const noexcept {
-    const std::uint64_t now = wall_ ? core::wall_ns() : core::monotonic_ns();
+    const std::uint64_t now = wall_ ? wall_ns() : monotonic_ns();
     return when_ > now ? when_ - now : 0;
 }
 
@@ -33,7 +33,7 @@ std::uint64_t deadline::instant() const noexcept {
     if (when_ == never)
         return never;
     const std::uint64_t rest = left();
-    const std::uint64_t now = core::monotonic_ns();
+    const std::uint64_t now = monotonic_ns();
     return rest < never - now ? now + rest : never;
 }
 

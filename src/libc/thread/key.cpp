@@ -10,17 +10,19 @@ constinit key keys[most_keys];
 
 }  // namespace halvm::libc
 
+using halvm::libc::first_key;
+using halvm::libc::index_of;
 using halvm::libc::keys;
 using halvm::libc::most_keys;
 
 extern "C" {
 
 int pthread_key_create(pthread_key_t* created, void (*destroy)(void*)) noexcept {
-    for (unsigned number = 0; number != most_keys; ++number) {
-        if (keys[number].used)
+    for (unsigned index = 0; index != most_keys; ++index) {
+        if (keys[index].used)
             continue;
-        keys[number] = {true, keys[number].generation + 1, destroy};
-        *created = number;
+        keys[index] = {true, keys[index].generation + 1, destroy};
+        *created = first_key + index;
         return 0;
     }
     return EAGAIN;
@@ -28,12 +30,15 @@ int pthread_key_create(pthread_key_t* created, void (*destroy)(void*)) noexcept 
 
 // libgcc refers to it weakly to find out whether there are locks, and then calls pthread_once and pthread_mutex_lock,
 // to which it refers weakly too: kernel.lds fetches them together.
-[[gnu::alias("pthread_key_create")]] int __pthread_key_create(pthread_key_t*, void (*)(void*)) noexcept;
+int __pthread_key_create(pthread_key_t* created, void (*destroy)(void*)) noexcept {
+    return pthread_key_create(created, destroy);
+}
 
 int pthread_key_delete(pthread_key_t number) noexcept {
-    if (number >= most_keys || !keys[number].used)
+    const unsigned index = index_of(number);
+    if (index >= most_keys || !keys[index].used)
         return EINVAL;
-    keys[number].used = false;
+    keys[index].used = false;
     return 0;
 }
 }

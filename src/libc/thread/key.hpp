@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "thread_machine.hpp"
+
 #include <pthread.h>
 
 namespace halvm::libc {
@@ -14,5 +16,8 @@ struct key {
 };
 
 extern key keys[most_keys];
+
+/// The index of a key, or one that is not below `most_keys`.
+inline unsigned index_of(pthread_key_t number) noexcept { return number - first_key; }
 
 }  // namespace halvm::libc

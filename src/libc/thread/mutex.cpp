@@ -18,6 +18,7 @@ bool own(const pthread_mutex_t* mutex) noexcept { return held(mutex) && mutex->_
 /// Takes a free mutex, or a recursive one again.
 bool take(pthread_mutex_t* mutex) noexcept {
     if (!held(mutex)) {
+        libc::happens_after(mutex);
         mutex->__data.__lock = 1;
         mutex->__data.__owner = libc::own_tid();
         return true;
@@ -33,8 +34,11 @@ int lock(pthread_mutex_t* mutex, const libc::deadline& until) noexcept {
     while (!take(mutex)) {
         if (kind(mutex) == PTHREAD_MUTEX_ERRORCHECK && own(mutex))
             return EDEADLK;
-        if (const int error = libc::park_counted(mutex->__data.__nusers, mutex, "mutex", until); error != EAGAIN)
+        if (const int error = libc::park_counted(mutex->__data.__nusers, mutex, "mutex", until); error != EAGAIN) {
+            if (error == 0)
+                libc::happens_after(mutex);
             return error;
+        }
     }
     return 0;
 }
@@ -69,7 +73,10 @@ int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
         return EPERM;
     if (mutex->__data.__count != 0) {
         --mutex->__data.__count;
-    } else if (libc::parked* const next = libc::next_of(mutex->__data.__nusers, mutex)) {
+        return 0;
+    }
+    libc::happens_before(mutex);
+    if (libc::parked* const next = libc::next_of(mutex->__data.__nusers, mutex)) {
         mutex->__data.__owner = next->tid;
         libc::unpark(*next);
     } else {

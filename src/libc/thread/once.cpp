@@ -16,8 +16,10 @@ enum : int { untouched = 0, running = 1, done = 2 };
 extern "C" {
 
 int pthread_once(pthread_once_t* flag, void (*callee)()) {
+    const libc::call_once_words told;
     while (*flag == running)
         libc::park(flag, "call once");
+    libc::happens_after(flag);
     if (*flag == done)
         return 0;
     struct ended {
@@ -25,14 +27,16 @@ int pthread_once(pthread_once_t* flag, void (*callee)()) {
         int state = untouched;
         ~ended() {
             *flag = state;
+            libc::happens_before(flag);
             libc::unpark_all(flag);
         }
     } call{flag};
     *flag = running;
+    told.restore();
     callee();
     call.state = done;
     return 0;
 }
 
-[[gnu::alias("pthread_once")]] int __pthread_once(pthread_once_t*, void (*)());
+int __pthread_once(pthread_once_t* flag, void (*callee)()) { return pthread_once(flag, callee); }
 }

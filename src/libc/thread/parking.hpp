@@ -4,7 +4,7 @@
 #pragma once
 
 #include "libc/thread/deadline.hpp"
-#include "libc/thread/self.hpp"
+#include "thread_machine.hpp"
 
 #include <halvm/fiber/task.hpp>
 

@@ -44,6 +44,7 @@ int try_take(pthread_rwlock_t* lock, int wanted) noexcept {
     if (!free_for(lock, wanted))
         return EBUSY;
     give(lock, wanted, libc::own_tid());
+    libc::happens_after(lock);
     return 0;
 }
 
@@ -57,6 +58,8 @@ int take(pthread_rwlock_t* lock, int wanted, const libc::deadline& until = {}) n
         // A writer that gives up was perhaps all that kept readers behind it.
         if (error != 0)
             admit(lock);
+        else
+            libc::happens_after(lock);
         if (error != EAGAIN)
             return error;
     }
@@ -107,6 +110,7 @@ int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {
     } else {
         return EPERM;
     }
+    libc::happens_before(lock);
     admit(lock);
     return 0;
 }

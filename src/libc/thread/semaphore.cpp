@@ -29,14 +29,17 @@ bool take(sem_t* semaphore) noexcept {
     if (value == 0)
         return false;
     --value;
+    libc::happens_after(semaphore);
     return true;
 }
 
 int wait(sem_t* semaphore, const libc::deadline& until) noexcept {
     while (!take(semaphore)) {
         const int error = libc::park_counted(counts_of(semaphore).waiting, semaphore, "semaphore", until);
-        if (error == 0)
+        if (error == 0) {
+            libc::happens_after(semaphore);
             return 0;
+        }
         if (error != EAGAIN)
             return fail(error);
     }
@@ -66,6 +69,7 @@ int sem_post(sem_t* semaphore) noexcept {
     counts& now = counts_of(semaphore);
     if (now.value == SEM_VALUE_MAX)
         return fail(EOVERFLOW);
+    libc::happens_before(semaphore);
     if (libc::parked* const next = libc::next_of(now.waiting, semaphore))
         libc::unpark(*next);
     else

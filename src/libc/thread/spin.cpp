@@ -25,6 +25,7 @@ int pthread_spin_trylock(pthread_spinlock_t* lock) noexcept {
     if (*lock != open)
         return EBUSY;
     *lock = held;
+    libc::happens_after(const_cast<const int*>(lock));
     return 0;
 }
 
@@ -32,10 +33,13 @@ int pthread_spin_lock(pthread_spinlock_t* lock) noexcept {
     if (pthread_spin_trylock(lock) == 0)
         return 0;
     *lock = wanted;
-    return libc::park(const_cast<const int*>(lock), "spin lock");
+    libc::park(const_cast<const int*>(lock), "spin lock");
+    libc::happens_after(const_cast<const int*>(lock));
+    return 0;
 }
 
 int pthread_spin_unlock(pthread_spinlock_t* lock) noexcept {
+    libc::happens_before(const_cast<const int*>(lock));
     libc::parked* const next = *lock == wanted ? libc::first_parked(const_cast<const int*>(lock)) : nullptr;
     if (next != nullptr)
         libc::unpark(*next);

@@ -2,8 +2,6 @@
 // pthread_create() and pthread_join(): a thread is a fiber.
 #include "libc/thread/thread.hpp"
 
-#include "libc/startup.hpp"
-#include "libc/thread/attributes.hpp"
 #include "libc/thread/deadline.hpp"
 
 #include <halvm/fiber/spawn.hpp>
@@ -19,24 +17,18 @@ namespace libc = halvm::libc;
 
 namespace {
 
-// Not to be caught: what leaves a thread's function ends the program.
-void run(fiber::task& base) noexcept {
-    auto& self = static_cast<libc::thread&>(base);
-    self.result = self.function(self.argument);
-}
-
 void end(fiber::task& base) noexcept { static_cast<libc::thread&>(base).~thread(); }
 
-void name_after_number(libc::thread& one, int tid) noexcept {
+void name_after_number(libc::thread& one) noexcept {
     std::array<char, 24> name{"thread "};
-    std::to_chars(name.data() + 7, name.data() + name.size() - 1, tid);
+    std::to_chars(name.data() + 7, name.data() + name.size() - 1, one.number);
     one.set_name(name.data());
 }
 
 /// As large as asked for, and never too small for what every fiber needs.
 std::size_t stack_size(std::size_t wanted) noexcept {
     constexpr std::size_t spare = 2048;
-    return std::max(wanted, libc::thread_block_size() + sizeof(libc::thread) + spare);
+    return std::max(wanted, fiber::machine_bytes() + sizeof(libc::thread) + spare);
 }
 
 /// Waits for the fiber's end. It is not to be joined twice, nor by itself, nor by one that it waits for.
@@ -66,32 +58,43 @@ int join(pthread_t handle, void** result, const libc::deadline& until) {
 
 }  // namespace
 
+// Not to be caught: what leaves a thread's function ends the program.
+void libc::run_thread(fiber::task& base) noexcept {
+    auto& self = static_cast<thread&>(base);
+    self.result = self.function(self.argument);
+}
+
 extern "C" {
 
-int pthread_create(pthread_t* created, const pthread_attr_t* attributes, void* (*function)(void*), void* argument) {
-    const libc::thread_attributes standard;
-    const auto& wanted =
-        attributes == nullptr ? standard : *reinterpret_cast<const libc::thread_attributes*>(attributes);
+int pthread_create(pthread_t* created, const pthread_attr_t* attributes, void* (*function)(void*),
+                   void* argument) noexcept {
+    std::size_t size = libc::standard_stack;
+    std::size_t guard = libc::standard_guard;
+    bool detached = false;
+    if (attributes != nullptr) {
+        const auto& wanted = *reinterpret_cast<const libc::thread_attributes*>(attributes);
+        size = wanted.stack;
+        guard = wanted.guard;
+        detached = wanted.detached != 0;
+    }
     void* place = nullptr;
     fiber::stack_memory stack;
     try {
-        stack = fiber::detail::take_place({.stack = stack_size(wanted.stack), .guarded = wanted.guard != 0},
-                                          sizeof(libc::thread), alignof(libc::thread), place);
+        stack = fiber::detail::take_place({.stack = stack_size(size), .guarded = guard != 0}, sizeof(libc::thread),
+                                          alignof(libc::thread), place);
     } catch (const std::bad_alloc&) {
         return EAGAIN;
     }
     auto& one = *new (place) libc::thread;
     one.stack = stack;
-    one.body = run;
+    one.body = libc::run_thread;
     one.destroy = end;
     one.function = function;
     one.argument = argument;
     fiber::this_scheduler().start(one);
-    *created = one.kept[0];
-    auto& block = libc::thread_block(*created);
-    block.made_by_us = &one;
-    name_after_number(one, block.tid);
-    if (wanted.detached == PTHREAD_CREATE_DETACHED)
+    *created = libc::handle_of(one);
+    name_after_number(one);
+    if (detached)
         fiber::this_scheduler().release(one);
     return 0;
 }

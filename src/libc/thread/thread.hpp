@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A fiber that pthread_create() made. A pthread_t is the address of its musl::thread, which pthread_self() reads.
+// A fiber that pthread_create() made.
 #pragma once
 
-#include "libc/musl_layout.hpp"
+#include "thread_machine.hpp"
 
 #include <halvm/fiber/task.hpp>
 
 #include <pthread.h>
 
 namespace halvm::libc {
+
+/// Of a thread for which nothing else was asked.
+inline constexpr std::size_t standard_stack = std::size_t{64} << 10;
+inline constexpr std::size_t standard_guard = 4096;  // one page, or 0: then the stack is packed among others
+static_assert(sizeof(thread_attributes) <= sizeof(pthread_attr_t));
 
 struct thread final : fiber::task {
     void* (*function)(void*) = nullptr;
@@ -17,9 +22,13 @@ struct thread final : fiber::task {
     bool awaited = false;  // somebody joins it
 };
 
-inline musl::thread& thread_block(pthread_t handle) noexcept { return *reinterpret_cast<musl::thread*>(handle); }
+/// The body of such a fiber, by which it is known.
+void run_thread(fiber::task& base) noexcept;
 
 /// Null for the main fiber, and for fibers that were made otherwise.
-inline thread* thread_of(pthread_t handle) noexcept { return static_cast<thread*>(thread_block(handle).made_by_us); }
+inline thread* thread_of(pthread_t handle) noexcept {
+    fiber::task& one = task_of(handle);
+    return one.body == run_thread ? static_cast<thread*>(&one) : nullptr;
+}
 
 }  // namespace halvm::libc

@@ -8,13 +8,13 @@
 
 namespace {
 
-namespace core = halvm::core;
+namespace libc = halvm::libc;
 
 void sleep_for_ns(std::uint64_t nanoseconds) noexcept {
     std::uint64_t deadline;
-    if (__builtin_add_overflow(core::monotonic_ns(), nanoseconds, &deadline))
+    if (__builtin_add_overflow(libc::monotonic_ns(), nanoseconds, &deadline))
         deadline = UINT64_MAX;
-    core::sleep_until_ns(deadline);
+    libc::sleep_until_ns(deadline);
 }
 
 }  // namespace
@@ -22,8 +22,8 @@ void sleep_for_ns(std::uint64_t nanoseconds) noexcept {
 extern "C" {
 
 int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec*) {
-    const auto nanoseconds = halvm::libc::to_nanoseconds(*time);
-    const auto now = halvm::libc::clock_ns(clock);
+    const auto nanoseconds = libc::to_nanoseconds(*time);
+    const auto now = libc::clock_ns(clock);
     if (!nanoseconds || !now)
         return EINVAL;
     if ((flags & TIMER_ABSTIME) == 0) {
@@ -33,13 +33,16 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec*)
         return 0;
     }
     // The wall clock may be set while this sleeps: look again.
-    for (auto current = now; *current < *nanoseconds; current = halvm::libc::clock_ns(clock)) {
+    for (auto current = now; *current < *nanoseconds; current = libc::clock_ns(clock)) {
         sleep_for_ns(*nanoseconds - *current);
     }
     return 0;
 }
 
-[[gnu::alias("clock_nanosleep")]] int __clock_nanosleep(clockid_t, int, const timespec*, timespec*);
+// musl's thrd_sleep() asks for it by this name.
+int __clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* rest) {
+    return clock_nanosleep(clock, flags, time, rest);
+}
 
 int nanosleep(const timespec* time, timespec* rest) {
     const int error = clock_nanosleep(CLOCK_MONOTONIC, 0, time, rest);
@@ -50,7 +53,7 @@ int nanosleep(const timespec* time, timespec* rest) {
 }
 
 unsigned sleep(unsigned seconds) {
-    sleep_for_ns(seconds * halvm::libc::nanoseconds_per_second);
+    sleep_for_ns(seconds * libc::nanoseconds_per_second);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The core counts nanoseconds in one number, POSIX in two.
+// The machine counts nanoseconds in one number, POSIX in two.
 #pragma once
 
-#include "core/time.hpp"
+#include "thread_machine.hpp"
 
 #include <cstdint>
 #include <ctime>
@@ -35,13 +35,13 @@ constexpr std::optional<std::uint64_t> to_nanoseconds(const timespec& time) noex
 inline std::optional<std::uint64_t> clock_ns(clockid_t clock) noexcept {
     switch (clock) {
     case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE: return core::wall_ns();
+    case CLOCK_REALTIME_COARSE: return wall_ns();
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
     case CLOCK_PROCESS_CPUTIME_ID:
-    case CLOCK_THREAD_CPUTIME_ID: return core::monotonic_ns();
+    case CLOCK_THREAD_CPUTIME_ID: return monotonic_ns();
     default: return std::nullopt;
     }
 }

@@ -2,6 +2,8 @@
 // What each thread has of its own: thread_local objects with constructors and destructors, errno, exceptions in flight.
 #include "report.hpp"
 
+#include <pthread.h>
+
 #include <cerrno>
 #include <exception>
 #include <stdexcept>
@@ -42,6 +44,19 @@ void objects() {
     HALVM_CHECK(living == 6 && plain == 17);
     some.clear();
     HALVM_CHECK(living == 0 && ended == "ioioio");
+}
+
+/// A thread's objects end before what it stored under pthread keys.
+void before_keys() {
+    ended.clear();
+    pthread_key_t key;
+    HALVM_CHECK(pthread_key_create(&key, [](void*) { ended += 'k'; }) == 0);
+    std::thread{[&] {
+        pthread_setspecific(key, &ended);
+        outer.name = 'o';
+    }}.join();
+    HALVM_CHECK(ended == "ok" || ended == "?ok");
+    pthread_key_delete(key);
 }
 
 void error_numbers() {
@@ -94,6 +109,7 @@ void exceptions() {
 
 int halvm_main() {
     objects();
+    before_keys();
     error_numbers();
     exceptions();
     return report::verdict("locals");

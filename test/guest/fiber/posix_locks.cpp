@@ -84,6 +84,27 @@ void semaphore() {
     HALVM_CHECK(taken == 3 && sem_getvalue(&semaphore, &value) == 0 && value == 1 && sem_destroy(&semaphore) == 0);
 }
 
+void barrier() {
+    pthread_barrier_t meeting;
+    HALVM_CHECK(pthread_barrier_init(&meeting, nullptr, 0) == EINVAL);
+    HALVM_CHECK(pthread_barrier_init(&meeting, nullptr, 3) == 0);
+    int arrived = 0;
+    int last = 0;
+    {
+        const auto member = [&] {
+            for (int phase = 1; phase != 4; ++phase) {
+                ++arrived;
+                last += pthread_barrier_wait(&meeting) == PTHREAD_BARRIER_SERIAL_THREAD;
+                HALVM_CHECK(arrived >= 3 * phase && last <= phase);
+            }
+        };
+        const std::jthread a{member}, b{member}, c{member};
+        std::this_thread::yield();
+        HALVM_CHECK(arrived >= 3);
+    }
+    HALVM_CHECK(arrived == 9 && last == 3 && pthread_barrier_destroy(&meeting) == 0);
+}
+
 void spin() {
     pthread_spinlock_t lock;
     HALVM_CHECK(pthread_spin_init(&lock, PTHREAD_PROCESS_PRIVATE) == 0 && pthread_spin_lock(&lock) == 0);
@@ -111,6 +132,7 @@ int halvm_main() {
     condition();
     rwlock();
     semaphore();
+    barrier();
     spin();
     return report::verdict("posix_locks");
 }
