@@ -3,10 +3,6 @@
 #include "fibers.hpp"
 #include "fiber/report.hpp"
 #include "fiber/stacks.hpp"
-#include "fiber_machine.hpp"
-#include "interposed.hpp"
-#include "libc/exit_hooks.hpp"
-#include "libc/startup.hpp"
 #include "readiness.hpp"
 
 #include <halvm/fiber/scheduler.hpp>
@@ -44,10 +40,6 @@ void fibers_start() {
     // Never destroyed: static objects of the program may use fibers to the end.
     static auto& own = *new fiber::scheduler{below};
     static_cast<void>(own);
-    fiber::at_end_of_fiber = libc::run_key_destructors;
-    libc::begin_fibers();
-    // From here on a thread is a fiber.
-    halvm_scheduler_thread = pthread_self();
 }
 
 }  // namespace halvm::process

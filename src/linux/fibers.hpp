@@ -6,4 +6,7 @@ namespace halvm::process {
 /// Makes the scheduler of the calling thread, which becomes its first fiber.
 void fibers_start();
 
+/// From now on a thread that the program makes is a fiber of it.
+void threads_start() noexcept;
+
 }  // namespace halvm::process

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The rest of what the calls of threads need in a process. The functions themselves are those of src/libc/thread, under
 // names of their own: src/arch/x86_64/interposed.S chooses between them and the C library's.
-#include "fiber/report.hpp"
+#include "fibers.hpp"
 #include "interposed.hpp"
+#include "libc/exit_hooks.hpp"
+#include "libc/startup.hpp"
 #include "libc/thread/futex.hpp"
 #include "libc/thread/parking.hpp"
 #include "libc/thread/thread.hpp"
@@ -80,6 +82,12 @@ void halvm_own___cxa_guard_abort(guard* object) noexcept {
     libc::happens_before(object);
     libc::unpark_all(object);
 }
+}
+
+void halvm::process::threads_start() noexcept {
+    fiber::at_end_of_fiber = libc::run_key_destructors;
+    libc::begin_fibers();
+    halvm_scheduler_thread = pthread_self();
 }
 
 pthread_t libc::handle_of(const fiber::task& one) noexcept {
