@@ -8,8 +8,12 @@
 #include <halvm/fiber/scheduler.hpp>
 #include <halvm/linux/clock.hpp>
 
+#include <sanitizer/lsan_interface.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+// Null in a program without that sanitizer.
+#pragma weak __lsan_register_root_region
 
 namespace halvm::process {
 namespace {
@@ -57,6 +61,9 @@ std::byte* map_stack(std::size_t size, bool guarded) noexcept {
         munmap(memory, before + size);
         return nullptr;
     }
+    // What only a fiber that waits can reach is no leak.
+    if (__lsan_register_root_region != nullptr)
+        __lsan_register_root_region(static_cast<std::byte*>(memory) + before, size);
     return static_cast<std::byte*>(memory) + before;
 }
 

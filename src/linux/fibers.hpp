@@ -6,6 +6,9 @@ namespace halvm::process {
 /// Makes the scheduler of the calling thread, which becomes its first fiber.
 void fibers_start();
 
+/// Says once, on standard error, which thread_local variables the program has, if it has any.
+void thread_locals_report();
+
 /// From now on a thread that the program makes is a fiber of it.
 void threads_start() noexcept;
 

@@ -32,6 +32,7 @@ bool is_assignment(std::string_view word) noexcept {
             putenv(const_cast<char*>(word));
     process::fibers_start();
     process::threads_start();
+    process::thread_locals_report();
 }
 
 }  // namespace

@@ -84,7 +84,16 @@ void halvm_own___cxa_guard_abort(guard* object) noexcept {
 }
 }
 
+// The thread sanitizer's: whatever seems to race in there is in order. Null without it.
+extern "C" [[gnu::weak]] void AnnotateBenignRaceSized(const char* file, int line, const volatile void* where, long size,
+                                                      const char* why);
+
 void halvm::process::threads_start() noexcept {
+    // Each fiber writes them before it reads them, in pthread_once().
+    if (AnnotateBenignRaceSized != nullptr) {
+        AnnotateBenignRaceSized(__FILE__, __LINE__, &std::__once_callable, sizeof std::__once_callable, "call_once");
+        AnnotateBenignRaceSized(__FILE__, __LINE__, &std::__once_call, sizeof std::__once_call, "call_once");
+    }
     fiber::at_end_of_fiber = libc::run_key_destructors;
     libc::begin_fibers();
     halvm_scheduler_thread = pthread_self();

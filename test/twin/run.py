@@ -2,7 +2,7 @@
 """Runs a program of the Linux twin and compares how it ends with what is expected of the same program in a domain.
 
 run.py EXPECTED PROGRAM [ARGUMENT...], where EXPECTED is
-  success    it prints the verdict SUCCESS and exits with 0
+  success    it prints the verdict SUCCESS and exits with 0, and halvm reports nothing
   panic:RE   it is aborted, and what it printed matches
   crash:RE   it ends by a signal or with a status other than 0, and what it printed matches
   output:RE  what it prints matches; then it need not end
@@ -19,7 +19,8 @@ def judge(expected: str, status: int, printed: str) -> bool:
     kind, _, pattern = expected.partition(":")
     matches = re.search(pattern, printed) is not None
     if kind == "success":
-        return status == 0 and re.search(r"^halvm test: \w+: SUCCESS$", printed, re.MULTILINE) is not None
+        verdict = re.search(r"^halvm test: \w+: SUCCESS$", printed, re.MULTILINE)
+        return status == 0 and verdict is not None and not re.search("^halvm: ", printed, re.MULTILINE)
     if kind == "panic":
         return status == -6 and matches
     if kind == "crash":
