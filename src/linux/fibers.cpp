@@ -4,10 +4,15 @@
 #include "fiber/report.hpp"
 #include "fiber/stacks.hpp"
 #include "readiness.hpp"
+#include "text/line_writer.hpp"
 
 #include <halvm/fiber/scheduler.hpp>
 #include <halvm/linux/clock.hpp>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fcntl.h>
 #include <sanitizer/lsan_interface.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -49,18 +54,51 @@ void fibers_start() {
 }  // namespace halvm::process
 
 namespace halvm::fiber {
+namespace {
+
+/// Says once that it is the number of mappings, and not memory, that is used up.
+void report_full(std::size_t guards) noexcept {
+    static constinit bool said = false;
+    // The stack and its guard are a mapping each. The rest of the process has a few hundred.
+    constexpr std::size_t others = 1000;
+    std::array<char, 16> text{};
+    const int limit = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+    if (limit < 0)
+        return;
+    const auto length = read(limit, text.data(), text.size() - 1);
+    close(limit);
+    std::size_t most = 0;
+    std::from_chars(text.data(), text.data() + std::max<ssize_t>(length, 0), most);
+    if (said || 2 * guards + others < most)
+        return;
+    said = true;
+    line_writer line;
+    line.text("halvm: ");
+    line.decimal(guards);
+    line.text(" guarded stacks are as many as vm.max_map_count, which is ");
+    line.decimal(most);
+    line.text(", has room for: spawn fibers with .guarded = false, or raise it\n");
+    report_text(line.view());
+}
+
+}  // namespace
 
 std::byte* map_stack(std::size_t size, bool guarded) noexcept {
     constexpr std::size_t page = 4096;
+    static constinit std::size_t guards = 0;
     const std::size_t before = guarded ? page : 0;
     void* const memory = mmap(nullptr, before + size, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (memory == MAP_FAILED)
+    if (memory == MAP_FAILED) {
+        report_full(guards);
         return nullptr;
+    }
     if (guarded && mprotect(memory, page, PROT_NONE) != 0) {
+        report_full(guards);
         munmap(memory, before + size);
         return nullptr;
     }
+    guards += guarded;
     // What only a fiber that waits can reach is no leak.
     if (__lsan_register_root_region != nullptr)
         __lsan_register_root_region(static_cast<std::byte*>(memory) + before, size);
