@@ -12,6 +12,7 @@
 namespace halvm::libc {
 
 using core::monotonic_ns;
+using core::running_ns;
 using core::sleep_until_ns;
 using core::wall_ns;
 

@@ -18,6 +18,7 @@ inline std::uint64_t clock_of_system(clockid_t clock) noexcept {
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 inline std::uint64_t monotonic_ns() noexcept { return clock_of_system(CLOCK_MONOTONIC); }
+inline std::uint64_t running_ns() noexcept { return clock_of_system(CLOCK_PROCESS_CPUTIME_ID); }
 inline std::uint64_t wall_ns() noexcept { return clock_of_system(CLOCK_REALTIME); }
 inline void sleep_until_ns(std::uint64_t deadline) noexcept {
     fiber::wait_queue nobody{"time"};

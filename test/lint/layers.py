@@ -51,8 +51,11 @@ MACHINES = {
     "thread_machine.hpp": ("src/core/thread_machine.hpp", "src/linux/thread_machine.hpp"),
 }
 
-# Headers of others that only one place of the C++ may include, so that the rest goes through it.
+# Headers of others that only one place of the C++ may include, so that the rest goes through it. The first pattern that
+# matches a header is the header's.
 DOORS = (
+    ("xen/domctl.h", ("include/halvm/xen/tools_abi.hpp",)),
+    ("xen/sysctl.h", ("include/halvm/xen/tools_abi.hpp",)),
     ("xen/*", ("include/halvm/xen/abi.hpp",)),
     ("tl/*", ("include/halvm/result.hpp",)),
     ("gsl/assert", ("include/halvm/contract.hpp",)),
@@ -70,6 +73,10 @@ def matches(path: str, pattern: str) -> bool:
 
 def layer_of(path: str) -> Layer | None:
     return next((layer for layer in LAYERS if any(matches(path, pattern) for pattern in layer.files)), None)
+
+
+def doors_of(header: str) -> tuple[str, ...]:
+    return next((doors for pattern, doors in DOORS if fnmatch.fnmatchcase(header, pattern)), ())
 
 
 def resolve(path: str, spelling: str, tree: frozenset[str]) -> tuple[str, ...]:
@@ -98,9 +105,9 @@ def check_includes(path: str, text: str, tree: frozenset[str]) -> Iterator[tuple
     for match in INCLUDE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         spelling = match.group(1)
-        for pattern, doors in () if path.endswith(".S") else DOORS:
-            if fnmatch.fnmatchcase(spelling[1:-1], pattern) and not any(matches(path, door) for door in doors):
-                yield line, f"{spelling} may be included by {', '.join(doors)} only"
+        doors = () if path.endswith(".S") else doors_of(spelling[1:-1])
+        if doors and not any(matches(path, door) for door in doors):
+            yield line, f"{spelling} may be included by {', '.join(doors)} only"
         targets = resolve(path, spelling, tree)
         if not targets and spelling.startswith('"'):
             yield line, f"{spelling} is not beside the file and not in src/"

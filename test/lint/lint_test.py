@@ -58,6 +58,8 @@ PLANTED = [
      "'src/core' may not include"),
     ("Xen's headers by the back door", "src/core/heap.cpp", "#include <xen/xen.h>\n",
      "<xen/xen.h> may be included by include/halvm/xen/abi.hpp only"),
+    ("the toolstack's headers by the front one", "include/halvm/xen/abi.hpp", "#include <xen/sysctl.h>\n",
+     "<xen/sysctl.h> may be included by include/halvm/xen/tools_abi.hpp only"),
     ("GSL's asserts by the back door", "src/core/heap.cpp", "#include <gsl/assert>\n", "contract.hpp only"),
     ("instructions in the core", "src/core/heap.cpp", 'void f() { asm volatile("pause"); }\n', "assembly belongs"),
     ("an instruction of one word", "src/core/heap.cpp", 'void f() { asm("pause"); }\n', "assembly belongs"),

@@ -7,6 +7,13 @@
 
 #include <cstdint>
 
+// Xen shows the types that its toolstack's interfaces are made of (tools_abi.hpp) in this one header, to who says so
+// before it is first included; the version stays ours, which is settled before.
+#include <xen/xen-compat.h>
+#define __XEN_TOOLS__
+#include <xen/xen.h>
+#undef __XEN_TOOLS__
+
 #include <xen/callback.h>
 #include <xen/errno.h>
 #include <xen/event_channel.h>
@@ -20,4 +27,3 @@
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
-#include <xen/xen.h>

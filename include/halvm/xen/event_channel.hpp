@@ -57,9 +57,6 @@ enum class virq : std::uint32_t {
     arch_7 = VIRQ_ARCH_7,
 };
 
-/// A physical interrupt, as Xen numbers them for the domain.
-enum class pirq : std::uint32_t {};
-
 /// What Xen says of a port.
 struct port_status {
     enum class kind : std::uint32_t {

@@ -19,6 +19,9 @@ inline constexpr domid self{DOMID_SELF};
 /// A domain's number for its end of an event channel; 0 is none. [xen/event_channel.h]
 enum class port : evtchn_port_t {};
 
+/// A physical interrupt, as Xen numbers them for the domain. [xen/physdev.h]
+enum class pirq : std::uint32_t {};
+
 /// Leave for another domain to use one of our frames; the index of an entry in the grant table. [xen/grant_table.h]
 enum class grant_ref : grant_ref_t {};
 

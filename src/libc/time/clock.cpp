@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// POSIX's clocks over the core's two. A domain is told no CPU time of its own, so the CPU-time clocks show the time
-// that has passed.
+// POSIX's clocks over the core's.
 #include "core/time.hpp"
 #include "libc/time/timespec.hpp"
 
@@ -48,6 +47,6 @@ std::time_t time(std::time_t* also) noexcept {
 }
 
 std::clock_t clock() noexcept {
-    return static_cast<std::clock_t>(core::monotonic_ns() / (1'000'000'000 / CLOCKS_PER_SEC));
+    return static_cast<std::clock_t>(core::running_ns() / (1'000'000'000 / CLOCKS_PER_SEC));
 }
 }

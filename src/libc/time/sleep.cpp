@@ -22,6 +22,8 @@ void sleep_for_ns(std::uint64_t nanoseconds) noexcept {
 extern "C" {
 
 int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec*) {
+    if (clock == CLOCK_PROCESS_CPUTIME_ID)
+        return ENOTSUP;
     const auto nanoseconds = libc::to_nanoseconds(*time);
     const auto now = libc::clock_ns(clock);
     if (!nanoseconds || !now)

@@ -31,7 +31,8 @@ constexpr std::optional<std::uint64_t> to_nanoseconds(const timespec& time) noex
     return seconds * nanoseconds_per_second + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-/// What `clock` shows; nothing when there is no such clock.
+/// What `clock` shows; nothing when there is no such clock. One of each thread's own time there is not: threads are
+/// fibers, and nobody counts while they run.
 inline std::optional<std::uint64_t> clock_ns(clockid_t clock) noexcept {
     switch (clock) {
     case CLOCK_REALTIME:
@@ -39,9 +40,8 @@ inline std::optional<std::uint64_t> clock_ns(clockid_t clock) noexcept {
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-    case CLOCK_PROCESS_CPUTIME_ID:
-    case CLOCK_THREAD_CPUTIME_ID: return monotonic_ns();
+    case CLOCK_BOOTTIME: return monotonic_ns();
+    case CLOCK_PROCESS_CPUTIME_ID: return running_ns();
     default: return std::nullopt;
     }
 }

@@ -161,6 +161,22 @@ long hypervisor::dispatch(domain& who, unsigned long number, const unsigned long
             return arguments[0] == SCHEDOP_yield ? 0 : -XEN_ENOSYS;
         who.shutdown_reason = static_cast<int>(reinterpret_cast<sched_shutdown_t*>(arguments[1])->reason);
         return 0;
+    case __HYPERVISOR_xen_version: return xen_version(*this, who, arguments[0], reinterpret_cast<void*>(arguments[1]));
+    case __HYPERVISOR_vcpu_op:
+        return vcpu_op(*this, who, arguments[0], arguments[1], reinterpret_cast<void*>(arguments[2]));
+    case __HYPERVISOR_multicall:
+        return multicall(*this, who, reinterpret_cast<multicall_entry*>(arguments[0]), arguments[1]);
+    case __HYPERVISOR_domctl: return domctl(*this, who, *reinterpret_cast<xen_domctl_t*>(arguments[0]));
+    case __HYPERVISOR_sysctl: return sysctl(*this, who, *reinterpret_cast<xen_sysctl_t*>(arguments[0]));
+    case __HYPERVISOR_physdev_op: return physdev_op(*this, who, arguments[0], reinterpret_cast<void*>(arguments[1]));
+    case __HYPERVISOR_memory_op:
+        switch (arguments[0]) {
+        case XENMEM_populate_physmap:
+            return populate_physmap(*this, who, *reinterpret_cast<xen_memory_reservation_t*>(arguments[1]));
+        case XENMEM_maximum_reservation:
+            return maximum_reservation(*this, who, *reinterpret_cast<domid_t*>(arguments[1]));
+        default: return -XEN_ENOSYS;
+        }
     default: return -XEN_ENOSYS;
     }
 }

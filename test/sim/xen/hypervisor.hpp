@@ -11,7 +11,9 @@
 
 #include "events.hpp"
 #include "grants.hpp"
+#include "information.hpp"
 #include "memory.hpp"
+#include "toolstack.hpp"
 
 #include <halvm/fiber.hpp>
 #include <halvm/xen/platform.hpp>
@@ -72,6 +74,7 @@ public:
     xen::xenstore_place store{};
     event_state events;
     grant_state grants;
+    control_state control;
 
 private:
     hypervisor& host_;
@@ -97,6 +100,8 @@ public:
     domain* find(domid id) noexcept;
     /// The same with those that were destroyed.
     domain& any(domid id);
+    /// How many there have been: they are numbered in order.
+    [[nodiscard]] std::size_t domains() const noexcept { return domains_.size(); }
 
     /// Does `action` when the clock reaches `when`.
     void at(instant when, std::function<void()> action);
@@ -123,6 +128,8 @@ public:
     unsigned deadlocks = 0;
     std::mt19937_64 random;
     memory frames;
+    sim::description description;
+    machine_state machine;
 
 private:
     struct refusal {
