@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The block front end against simulated back ends that obey, stall, lie, die and come back.
+#include "block_conformance.hpp"
+#include "disk_world.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace halvm;
+using namespace std::chrono_literals;
+using sim::code_of;
+using sim::disk_world;
+using test::pattern;
+
+static_assert(Block<sim::sim_blkfront>);
+
+/// What must be true when the front end has gone and its back end too.
+void check_nothing_left(disk_world& world) {
+    world.detach();
+    CHECK(world.grants.collect() == 0);
+    CHECK(world.grants.statistics().in_use == 0);
+    CHECK(world.grants.statistics().parked_pages == 0);
+    CHECK(world.back_grants.statistics().mapped == 0);
+}
+
+TEST_CASE("blkfront: is a Block over rings of every kind, on disks with sectors of both sizes") {
+    for (const std::uint32_t sector : {512U, 4096U})
+        for (const bool large : {false, true})
+            for (const bool persistent : {false, true}) {
+                CAPTURE(sector);
+                CAPTURE(large);
+                CAPTURE(persistent);
+                disk_world world{{.sectors = 1024, .sector_size = sector, .longest_discard = 1024}};
+                world.behave.keeps_mapped = persistent;
+                world.behave.offers["feature-discard"] = "1";
+                world.behave.offers["feature-persistent"] = persistent ? "1" : "0";
+                if (large)
+                    world.behave.offers.insert({{"max-ring-page-order", "4"},
+                                                {"multi-queue-max-queues", "4"},
+                                                {"feature-max-indirect-segments", "256"}});
+                world.attach();
+                {
+                    auto disk = world.open({.queues = 2, .ring_pages = 4, .segments = 64}).value();
+                    CHECK(disk.info().sectors == 1024);
+                    CHECK(disk.features().queues == (large ? 2 : 1));
+                    CHECK(disk.features().ring_pages == (large ? 4 : 1));
+                    CHECK(disk.features().segments == (large ? 64 : 11));
+                    test::check_block(disk);
+                }
+                check_nothing_left(world);
+            }
+}
+
+TEST_CASE("blkfront: memory of the disk's own is moved without a copy, of the program's with one") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        auto own = disk.allocate(64 << 10).value();
+        REQUIRE(write(disk, 0, bytes{own}));
+        CHECK(disk.statistics().bounced == 0);
+        std::vector<std::byte> foreign(8192);
+        REQUIRE(read(disk, 0, foreign));
+        CHECK(disk.statistics().bounced == 1);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: requests of many fibers are under way together") {
+    disk_world world;
+    world.behave.delay = [] { return fiber::instant{1'000'000}; };
+    world.attach();
+    {
+        auto disk = world.open().value();
+        std::vector<fiber::handle<void>> fibers;
+        for (std::uint64_t i = 0; i < 100; ++i)
+            fibers.push_back(fiber::spawn([&, i] {
+                const auto data = pattern(4096, i);
+                std::vector<std::byte> back(4096);
+                REQUIRE(write(disk, i * 8, data));
+                REQUIRE(read(disk, i * 8, back));
+                CHECK(back == data);
+            }));
+        for (auto& one : fibers)
+            one.join();
+        CHECK(disk.statistics().requests == 200);
+        CHECK(disk.statistics().notifications < 150);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: a batch is told to the back end once") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        auto own = disk.allocate(16 * 512).value();
+        std::array<bytes, 16> pieces;
+        std::array<block_request, 16> batch;
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            pieces[i] = bytes{own}.subspan(i * 512, 512);
+            batch[i] = {.operation = block_operation::read, .first = i, .in = {&pieces[i], 1}};
+        }
+        REQUIRE(disk.transfer(batch));
+        CHECK(disk.statistics().requests == 16);
+        CHECK(disk.statistics().notifications == 1);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: there is no such disk, and the error says so at once") {
+    disk_world world;
+    CHECK(code_of(world.open()) == std::errc::no_such_device);
+    CHECK(xen::list_devices(world.store, "vbd").value().empty());
+    world.attach();
+    CHECK(xen::list_devices(world.store, "vbd").value() == std::vector<std::string>{"51712"});
+}
+
+TEST_CASE("blkfront: a back end that never connects is an error that names its state and path") {
+    disk_world world;
+    world.behave.connects = false;
+    world.attach();
+    const auto opened = world.open({.patience = 5s});
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code() == std::errc::timed_out);
+    CHECK(opened.error().message().find("which waits for us") != std::string::npos);
+    CHECK(opened.error().message().find("backend/vbd/1/51712") != std::string::npos);
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: a back end that describes an impossible disk is refused") {
+    for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+             {"physical-sector-size", "777"}, {"discard-granularity", "1000"}, {"feature-persistent", "yes"}}) {
+        CAPTURE(name);
+        disk_world world;
+        world.behave.offers[name] = value;
+        world.attach();
+        const auto opened = world.open();
+        REQUIRE_FALSE(opened);
+        CHECK(opened.error().code() == std::errc::bad_message);
+        check_nothing_left(world);
+    }
+}
+
+TEST_CASE("blkfront: a request that the back end fails is an error of that request alone") {
+    disk_world world;
+    world.behave.status = [](const blkif_request_t& request) {
+        return static_cast<std::int16_t>(request.sector_number == 8 ? BLKIF_RSP_ERROR : 0);
+    };
+    world.attach();
+    {
+        auto disk = world.open().value();
+        std::vector<std::byte> back(512);
+        CHECK(read(disk, 0, back));
+        CHECK(code_of(read(disk, 8, back)) == std::errc::io_error);
+        CHECK(read(disk, 9, back));
+        CHECK(disk.statistics().errors == 1);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: a lying back end breaks its disk, and nothing else") {
+    const std::vector<std::function<void(blkif_response_t&)>> lies{
+        [](blkif_response_t& answer) { answer.id += 1; },
+        [](blkif_response_t& answer) { answer.id = UINT64_MAX; },
+        [](blkif_response_t& answer) { answer.id ^= std::uint64_t{1} << 32; },
+    };
+    for (const auto& lie : lies) {
+        disk_world world;
+        world.attach();
+        {
+            auto disk = world.open().value();
+            world.behave.forge = lie;
+            std::vector<std::byte> back(512);
+            CHECK(code_of(read(disk, 0, back)) == std::errc::protocol_error);
+            CHECK(code_of(read(disk, 0, back)) == std::errc::protocol_error);
+        }
+        check_nothing_left(world);
+    }
+}
+
+TEST_CASE("blkfront: what a dead back end has not answered is asked again of the next one") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        const auto data = pattern(128 << 10, 1);
+        world.behave.answers = false;
+        auto writer = fiber::spawn([&] { return write(disk, 0, data).has_value(); });
+        fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
+        // It dies, and dom0 starts it again.
+        world.stop_backend();
+        world.behave.answers = true;
+        world.serving = fiber::spawn([&](std::stop_token stop) { world.serve(stop); }, {.name = "back end"});
+        CHECK(writer.join());
+        std::vector<std::byte> back(data.size());
+        REQUIRE(read(disk, 0, back));
+        CHECK(back == data);
+        CHECK(disk.statistics().reconnects == 1);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: a disk that is taken away fails what was asked, and all that comes") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        world.behave.answers = false;
+        auto reader = fiber::spawn([&] {
+            std::vector<std::byte> back(512);
+            return code_of(read(disk, 0, back));
+        });
+        fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
+        world.detach();
+        CHECK(reader.join() == std::errc::no_such_device);
+        std::vector<std::byte> back(512);
+        CHECK(code_of(read(disk, 0, back)) == std::errc::no_such_device);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: a disk that the toolstack closes answers first, and can be attached again") {
+    disk_world world;
+    world.behave.delay = [] { return fiber::instant{2'000'000}; };
+    world.attach();
+    {
+        auto disk = world.open().value();
+        auto reader = fiber::spawn([&] {
+            std::vector<std::byte> back(512);
+            return read(disk, 0, back).has_value();
+        });
+        fiber::yield();
+        world.ask_to_close();
+        CHECK(reader.join());
+        std::vector<std::byte> back(512);
+        CHECK(read(disk, 0, back));
+        CHECK(disk.statistics().reconnects == 1);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: a disk that grows while it is in use has its new size") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        world.disk.resize(8192);
+        world.daemon.write(world.back + "/sectors", "8192");
+        world.daemon.write(world.back + "/state", "4");
+        fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
+        CHECK(disk.info().sectors == 8192);
+        std::vector<std::byte> back(512);
+        CHECK(read(disk, 8191, back));
+    }
+    check_nothing_left(world);
+}
+
+}  // namespace

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A simulated machine with a disk: the toolstack's part, a back end in dom0 over a RAM disk, and the front end's
+// domain. The back end obeys unless it is told to stall, lie, fail, die or go away.
+#pragma once
+
+#include "store_world.hpp"
+
+#include <halvm/model/ram_disk.hpp>
+#include <halvm/xen/blkfront.hpp>
+#include <halvm/xen/grant_mapping.hpp>
+#include <halvm/xen/ring.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace halvm::sim {
+
+using sim_table = xen::basic_grant_table<domain>;
+using sim_blkfront = xen::basic_blkfront<domain>;
+using xen::device_state;
+
+struct backend_behaviour {
+    std::map<std::string, std::string> offers;  ///< nodes besides those of the disk itself
+    bool connects = true;
+    bool answers = true;
+    bool keeps_mapped = false;  ///< unmaps nothing until it ends, as a persistent back end does
+    std::function<std::int16_t(const blkif_request_t&)> status;  ///< instead of doing what was asked, unless 0
+    std::function<void(blkif_response_t&)> forge;                ///< the answer, before it goes out
+    std::function<fiber::instant()> delay;                       ///< before each answer
+};
+
+struct disk_world : client_world {
+    explicit disk_world(const block_info& info = {.sectors = 4096}, std::uint64_t seed = 1)
+        : client_world{seed}, disk{info} {
+        behave.offers = {{"feature-flush-cache", "1"}};
+    }
+    ~disk_world() {
+        detach();
+        back_store.reset();
+    }
+
+    static constexpr auto number = "51712";
+    const std::string front = "/local/domain/1/device/vbd/51712";
+    const std::string back = "/local/domain/0/backend/vbd/1/51712";
+
+    xen::basic_mechanisms<domain> mechanisms() { return {guest.domain, guest.channels, grants, store}; }
+    result<sim_blkfront> open(const xen::blkfront_options& options = {}) {
+        return sim_blkfront::open(mechanisms(), number, options);
+    }
+
+    /// As `xl block-attach`.
+    void attach() {
+        using access = xen::permission::access;
+        const xen::domid us = guest.domain.id();
+        const auto make = [&](const std::string& path, std::string_view value, xen::domid owner, xen::domid reader) {
+            daemon.write(path, value);
+            daemon.set_permissions(path, {{owner, access::none}, {reader, access::read}});
+        };
+        make(back, "", xen::dom0, us);
+        make(back + "/frontend", front, xen::dom0, us);
+        make(back + "/state", "1", xen::dom0, us);
+        make(front, "", us, xen::dom0);
+        make(front + "/backend", back, us, xen::dom0);
+        make(front + "/backend-id", "0", us, xen::dom0);
+        make(front + "/virtual-device", "51712", us, xen::dom0);
+        make(front + "/state", "1", us, xen::dom0);
+        serving = fiber::spawn([this](std::stop_token stop) { serve(stop); }, {.name = "back end"});
+    }
+    /// As the toolstack asks for it: the front end closes first.
+    void ask_to_close() { daemon.write(back + "/state", "5"); }
+    /// The nodes go, whatever the front end does.
+    void detach() {
+        stop_backend();
+        daemon.remove(front);
+        daemon.remove(back);
+    }
+    void stop_backend() {
+        if (serving.joinable()) {
+            serving.request_stop();
+            serving.join();
+        }
+    }
+
+    model::ram_disk disk;
+    backend_behaviour behave;
+    sim_table grants{guest.domain};
+    sim_table back_grants{dom0.domain};
+    std::optional<sim_xenstore> back_store{std::in_place, dom0.domain, dom0.channels};
+    fiber::handle<void> serving;
+    std::uint64_t taken = 0;  ///< requests
+
+    /// One life of the back end: from InitWait to the end of the connection.
+    void serve(const std::stop_token& stop) {
+        auto& nodes = *back_store;
+        auto watch = nodes.watch_path(front + "/state").value();
+        while (!stop.stop_requested()) {
+            const auto info = disk.info();
+            for (const auto& [name, value] : behave.offers)
+                static_cast<void>(nodes.write(back + "/" + name, value));
+            static_cast<void>(nodes.write(back + "/state", 2));
+            if (!await(watch, device_state::initialised, stop) || !behave.connects)
+                break;
+            connection with{*this};
+            static_cast<void>(nodes.write(back + "/sectors", info.sectors * (info.sector_size / 512)));
+            static_cast<void>(nodes.write(back + "/sector-size", info.sector_size));
+            static_cast<void>(nodes.write(back + "/info", info.read_only ? VDISK_READONLY : 0));
+            static_cast<void>(nodes.write(back + "/state", 4));
+            with.run(watch, stop);
+            with.close();
+            static_cast<void>(nodes.write(back + "/state", 6));
+        }
+    }
+
+private:
+    bool await(xen::watch& watch, device_state wanted, const std::stop_token& stop) {
+        for (;;) {
+            if (!watch.next(stop))
+                return false;
+            if (back_store->read_state(front + "/state").value_or(device_state::unknown) == wanted)
+                return true;
+        }
+    }
+
+    struct ring {
+        xen::basic_mapping<domain> pages;
+        sim_port port;
+        std::unique_ptr<xen::back_ring<blkif_request_t, blkif_response_t>> requests;
+        fiber::handle<void> serving;
+    };
+
+    /// The rings of one connection.
+    struct connection {
+        explicit connection(disk_world& of) : world{of} {
+            auto& nodes = *of.back_store;
+            const auto queues = nodes.read_number<unsigned>(of.front + "/multi-queue-num-queues").value_or(1);
+            const auto order = nodes.read_number<unsigned>(of.front + "/ring-page-order").value_or(0);
+            for (unsigned i = 0; i < queues; ++i) {
+                const auto place = queues == 1 ? of.front : of.front + "/queue-" + std::to_string(i);
+                std::vector<xen::grant_ref> refs;
+                for (unsigned page = 0; page < 1u << order; ++page)
+                    refs.push_back(xen::grant_ref{
+                        nodes
+                            .read_number<std::uint32_t>(
+                                place + (order == 0 ? std::string{"/ring-ref"} : "/ring-ref" + std::to_string(page)))
+                            .value()});
+                auto& one = *rings.emplace_back(std::make_unique<ring>());
+                one.pages =
+                    xen::map_grants(of.back_grants, of.guest.domain.id(), refs, xen::access::read_write).value();
+                one.port =
+                    of.dom0.channels
+                        .bind_interdomain(of.guest.domain.id(),
+                                          xen::port{nodes.read_number<std::uint32_t>(place + "/event-channel").value()})
+                        .value();
+                one.requests = std::make_unique<xen::back_ring<blkif_request_t, blkif_response_t>>(one.pages.bytes());
+            }
+        }
+
+        /// Until the front end closes, or goes, or the back end is to stop.
+        void run(xen::watch& watch, const std::stop_token& stop) {
+            for (auto& one : rings)
+                one->serving = fiber::spawn([this, &one = *one] { answer(one); }, {.name = "back end's ring"});
+            for (;;) {
+                if (!watch.next(stop))
+                    return;
+                const auto state = world.back_store->read_state(world.front + "/state").value_or(device_state::unknown);
+                if (state == device_state::closing || state == device_state::closed || state == device_state::unknown ||
+                    state == device_state::initialising)
+                    return;
+            }
+        }
+
+        void close() {
+            for (auto& one : rings) {
+                one->port.close();
+                if (one->serving.joinable())
+                    one->serving.join();
+            }
+            kept.clear();
+            rings.clear();
+        }
+
+        void answer(ring& one) {
+            for (;;) {
+                for (blkif_request_t request{}; world.behave.answers;) {
+                    const auto there = one.requests->take(request);
+                    REQUIRE(there.has_value());
+                    if (!*there)
+                        break;
+                    ++world.taken;
+                    if (world.behave.delay)
+                        fiber::sleep(fiber::wait_limit{world.host.now() + world.behave.delay()});
+                    blkif_response_t response{.id = request.id, .operation = request.operation, .status = 0};
+                    response.status = world.behave.status ? world.behave.status(request) : std::int16_t{0};
+                    if (response.status == 0)
+                        response.status = carry_out(request);
+                    if (world.behave.forge)
+                        world.behave.forge(response);
+                    if (!one.port.is_open())
+                        return;
+                    one.requests->push(response);
+                    if (one.requests->publish())
+                        static_cast<void>(one.port.send());
+                }
+                if (!one.port.is_open() || !one.port.wait())
+                    return;
+            }
+        }
+
+        std::int16_t carry_out(const blkif_request_t& request) {
+            switch (request.operation) {
+            case BLKIF_OP_READ:
+            case BLKIF_OP_WRITE:
+                return move_data(request.operation == BLKIF_OP_WRITE, request.sector_number,
+                                 {request.seg, request.nr_segments});
+            case BLKIF_OP_INDIRECT: {
+                blkif_request_indirect_t indirect{};
+                std::memcpy(&indirect, &request, sizeof indirect);
+                auto table = map(indirect.indirect_grefs[0], xen::access::read_only);
+                std::vector<blkif_request_segment> segments(indirect.nr_segments);
+                std::memcpy(segments.data(), table.data(), segments.size() * sizeof segments[0]);
+                return move_data(indirect.indirect_op == BLKIF_OP_WRITE, indirect.sector_number, segments);
+            }
+            case BLKIF_OP_FLUSH_DISKCACHE: return flush(world.disk) ? 0 : BLKIF_RSP_ERROR;
+            case BLKIF_OP_DISCARD: {
+                blkif_request_discard_t wanted{};
+                std::memcpy(&wanted, &request, sizeof wanted);
+                const auto units = world.disk.info().sector_size / 512;
+                return discard(world.disk, wanted.sector_number / units, wanted.nr_sectors / units) ? 0
+                                                                                                    : BLKIF_RSP_ERROR;
+            }
+            default: return BLKIF_RSP_EOPNOTSUPP;
+            }
+        }
+
+        std::int16_t move_data(bool writes, std::uint64_t unit, std::span<const blkif_request_segment> segments) {
+            const auto units = world.disk.info().sector_size / 512;
+            std::vector<std::byte> data;
+            for (const auto& one : segments)
+                data.resize(data.size() + (one.last_sect - one.first_sect + 1u) * 512);
+            if (!writes && !read(world.disk, unit / units, data))
+                return BLKIF_RSP_ERROR;
+            std::size_t at = 0;
+            for (const auto& one : segments) {
+                auto page = map(one.gref, writes ? xen::access::read_only : xen::access::read_write);
+                const bytes part =
+                    page.bytes().subspan(one.first_sect * 512u, (one.last_sect - one.first_sect + 1u) * 512u);
+                if (writes)
+                    std::copy(part.begin(), part.end(), data.begin() + static_cast<std::ptrdiff_t>(at));
+                else
+                    std::copy_n(data.begin() + static_cast<std::ptrdiff_t>(at), part.size(), part.begin());
+                at += part.size();
+                if (world.behave.keeps_mapped)
+                    kept.push_back(std::move(page));
+            }
+            return !writes || write(world.disk, unit / units, data) ? 0 : BLKIF_RSP_ERROR;
+        }
+
+        xen::basic_mapping<domain> map(grant_ref_t ref, xen::access wanted) {
+            const xen::grant_ref refs[]{xen::grant_ref{ref}};
+            return xen::map_grants(world.back_grants, world.guest.domain.id(), refs, wanted).value();
+        }
+
+        disk_world& world;
+        std::vector<std::unique_ptr<ring>> rings;
+        std::vector<xen::basic_mapping<domain>> kept;
+    };
+};
+
+}  // namespace halvm::sim
