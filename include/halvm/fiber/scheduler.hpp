@@ -94,6 +94,8 @@ public:
         watchdog_ = limit;
         switched_at_ = now();
     }
+    /// When the fiber that runs began to; kept only while there is a watchdog.
+    [[nodiscard]] instant stretch_began() const noexcept { return switched_at_; }
 
 private:
     using run_list =
