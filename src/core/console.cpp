@@ -4,35 +4,42 @@
 #include "arch/x86_64/cpu.hpp"
 #include "core/domain.hpp"
 #include "core/events.hpp"
+#include "core/hypercall.hpp"
+#include "core/late.hpp"
 #include "core/time.hpp"
 
 #include <halvm/xen/console_ring.hpp>
 #include <halvm/xen/system_console.hpp>
 
 #include <array>
-#include <new>
 
 namespace halvm::core {
 namespace {
 
 constexpr std::uint64_t patience_ns = 1'000'000'000;
 
+/// Blocks until the other end signals that it has written or read: dom0, or for dom0 Xen itself.
+[[gnu::noinline]] void await_other_end() noexcept {
+    static constinit late<xen::event_listener> ours;
+    ours.get([] {
+            return xen::event_listener{events(), domain.is_dom0 ? bind_virq(xen::virq::console) : domain.console_port};
+        })
+        .wait({});
+}
+
 struct port_events {
     void notify() noexcept { xen::hypercall::evtchn_send(domain.console_port); }
-    bool wait() noexcept { return event_wait(domain.console_port, no_deadline); }
+    bool wait() noexcept {
+        await_other_end();
+        return true;
+    }
 };
 
 using ring = xen::console_ring<port_events>;
 
-/// Made on first use, so that it costs nothing before and needs no constructor to have run.
 ring& console() noexcept {
-    alignas(ring) static std::byte storage[sizeof(ring)];
-    static ring* made = nullptr;
-    if (made == nullptr) {
-        event_unmask(domain.console_port);
-        made = new (storage) ring{*reinterpret_cast<xencons_interface*>(halvm_console_ring), port_events{}};
-    }
-    return *made;
+    static constinit late<ring> made;
+    return made.get([] { return ring{*reinterpret_cast<xencons_interface*>(halvm_console_ring), port_events{}}; });
 }
 
 /// For dom0: Xen itself writes "\r\n" for '\n'. It takes 128 bytes at a time and prints them at once.
@@ -69,11 +76,10 @@ result<std::size_t> read(bytes in) noexcept {
         return console().read(in);
     if (in.empty())
         return 0;
-    const auto input = bind_virq(VIRQ_CONSOLE);
     for (;;) {
         if (const auto count = hypervisor_try_read(in); count != 0)
             return count;
-        event_wait(input, no_deadline);
+        await_other_end();
     }
 }
 

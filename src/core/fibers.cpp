@@ -34,7 +34,10 @@ alignas(fiber::scheduler) constinit std::byte storage[sizeof(fiber::scheduler)]{
 
 }  // namespace
 
-void fibers_start() noexcept { new (storage) fiber::scheduler{below}; }
+void fibers_start() noexcept {
+    events_start();
+    new (storage) fiber::scheduler{below};
+}
 
 void sleep_until_ns(std::uint64_t deadline) noexcept {
     fiber::wait_queue nobody{"time"};

@@ -16,17 +16,17 @@
 #pragma once
 
 #include <halvm/contract.hpp>
-#include <halvm/fiber/scheduler.hpp>
 #include <halvm/result.hpp>
+#include <halvm/xen/event_fifo.hpp>
 #include <halvm/xen/event_signals.hpp>
 #include <halvm/xen/platform.hpp>
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
+#include <span>
 #include <utility>
 
 namespace halvm::xen {
@@ -80,7 +80,7 @@ class basic_event_channels;
 /// Owns a port, and closes it at the end. One that was moved from, or made without arguments, owns none.
 /// Move it, and destroy it, while no other fiber is inside one of its functions; close() may be called any time.
 template <Platform Domain>
-class basic_port {
+class basic_port : private event_listener {
 public:
     basic_port() noexcept = default;
     /// Pre: no fiber waits for `other`.
@@ -94,17 +94,17 @@ public:
     }
     ~basic_port() { close(); }
 
-    [[nodiscard]] bool is_open() const noexcept { return channels_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return attached(); }
     /// What the domain calls it, and tells its peer; 0 when it is closed.
-    [[nodiscard]] port number() const noexcept { return number_; }
+    using event_listener::number;
 
     /// Signals the other end: a domain's fiber, or for an ipi this port itself. A peer that has not bound yet, or has
     /// closed its end, is no error to Xen; the signal is gone.
     /// Errors: std::errc::invalid_argument for a virq or pirq, which have no other end. Pre: it is open.
     result<void> send() noexcept {
         Expects(is_open());
-        evtchn_send_t request{raw(number_)};
-        return channels_->operate(EVTCHNOP_send, request, "send through port {}", raw(number_));
+        evtchn_send_t request{raw(number())};
+        return channels_->operate(EVTCHNOP_send, request, "send through port {}", raw(number()));
     }
 
     /// Blocks until the port is signalled, and takes the signal; one that has come already lets other fibers have
@@ -113,29 +113,36 @@ public:
     /// limit. Pre: it is open.
     result<void> wait(const fiber::wait_limit& limit = {}) noexcept {
         Expects(is_open());
-        const auto number = raw(number_);
-        fiber::waiter here{.queue = &queue_};
+        const auto local = raw(number());
+        fiber::waiter here{.queue = &queue()};
         auto how = fiber::wake::timed_out;
         if (const auto pause = pause_before_listening(); pause != 0) {
             const auto over = fiber::this_scheduler().now() + pause;
             how = fiber::this_scheduler().wait_any(here, {std::min(over, limit.deadline), limit.stop});
             if (how == fiber::wake::timed_out && limit.deadline > over)
-                how = listen(here, limit);
+                how = wait_listening(here, limit);
         } else {
-            how = listen(here, limit);
+            how = wait_listening(here, limit);
         }
         if (here.handed)
-            return failure(error{std::make_error_code(std::errc::broken_pipe), closed_while_waiting, number});
+            return failure(
+                error{std::make_error_code(std::errc::broken_pipe), "wait for port {}, which was closed", local});
         if (how == fiber::wake::signalled)
             return {};
         const auto code = how == fiber::wake::timed_out ? std::errc::timed_out : std::errc::operation_canceled;
-        return failure(error{std::make_error_code(code), "wait for port {}", number});
+        return failure(error{std::make_error_code(code), "wait for port {}", local});
     }
 
     /// Takes a signal that has come; false when there is none. Never blocks. Pre: it is open.
     bool take() noexcept {
         Expects(is_open());
-        return !held_ && channels_->signals_->take(number_);
+        return event_listener::take();
+    }
+    /// Unmasks the port until its next signal, so that this ends the sleep of the domain although no fiber waits for
+    /// it. True when one has come already, which is taken. Never blocks. Pre: it is open.
+    bool listen() noexcept {
+        Expects(is_open());
+        return event_listener::listen();
     }
 
     /// Says that the signal which ended the last wait() was for nothing. From the second in a row on, wait() does not
@@ -143,18 +150,25 @@ public:
     /// does nothing but signal leaves this domain alone.
     void was_spurious() noexcept { spurious_ = true; }
 
-    /// Until unmask(), signals are kept and end no wait.
+    /// Until unmask(), signals are kept and end no wait. Pre: it is open.
     void mask() noexcept {
         Expects(is_open());
-        held_ = true;
-        channels_->signals_->mask(number_);
-        listening_ = false;
+        hold();
     }
+    /// Pre: it is open.
     void unmask() noexcept {
         Expects(is_open());
-        held_ = false;
-        if (!queue_.empty() && start_listening())
-            fiber::this_scheduler().signal_all(queue_);
+        unhold();
+    }
+
+    /// From 0, which is told first, to 15; 7 until set. It orders what one poll of the domain finds.
+    /// Errors: std::errc::function_not_supported when Xen has no FIFO ABI for the domain, invalid_argument.
+    /// Pre: it is open.
+    result<void> set_priority(unsigned priority) noexcept {
+        Expects(is_open());
+        evtchn_set_priority_t request{raw(number()), priority};
+        return channels_->operate(EVTCHNOP_set_priority, request, "give port {} the priority {}", raw(number()),
+                                  priority);
     }
 
     /// Ends all waits with std::errc::broken_pipe, and closes the port; the other end finds it unbound. A port that
@@ -162,19 +176,17 @@ public:
     void close() noexcept {
         if (!is_open())
             return;
-        while (!queue_.empty()) {
-            queue_.front().handed = true;
-            fiber::this_scheduler().signal(queue_);
-        }
-        channels_->detach(*this);
-        channels_ = nullptr;
-        number_ = port{};
+        const port local = number();
+        detach();
+        --channels_->in_use_;
+        if (closes_)
+            channels_->close_in_xen(local);
     }
 
     /// Pre: it is open.
     [[nodiscard]] result<port_status> status() const noexcept {
         Expects(is_open());
-        return channels_->status(self, number_);
+        return channels_->status(self, number());
     }
 
 private:
@@ -185,50 +197,38 @@ private:
         basic_port& on;
 
         bool ready() noexcept { return on.take_or_listen(); }
-        void prepare(fiber::waiter& place) noexcept { place.queue = &on.queue_; }
+        void prepare(fiber::waiter& place) noexcept { place.queue = &on.queue(); }
         void finish(fiber::waiter&) noexcept {}
         fiber::instant deadline() noexcept { return fiber::never; }
     };
     template <Platform Any>
     friend typename basic_port<Any>::signal_case signalled(basic_port<Any>& on) noexcept;
 
-    static constexpr auto closed_while_waiting = "wait for port {}, which was closed";
     static constexpr fiber::instant first_pause = 1'000'000;
     static constexpr unsigned longest_pause = 10;  // doubled so often, it is about 1 s
 
-    basic_port(basic_event_channels<Domain>& channels, port number, bool closes) noexcept
-        : channels_{&channels}, number_{number}, closes_{closes} {}
+    basic_port(basic_event_channels<Domain>& channels, port local, bool closes) noexcept
+        : event_listener{channels, local}, channels_{&channels}, closes_{closes} {
+        ++channels.in_use_;
+    }
 
     void take_over(basic_port& other) noexcept {
-        Expects(other.queue_.empty());
-        channels_ = std::exchange(other.channels_, nullptr);
-        number_ = std::exchange(other.number_, port{});
+        event_listener::take_over(other);
+        channels_ = other.channels_;
         closes_ = other.closes_;
-        held_ = other.held_;
-        listening_ = other.listening_;
         spurious_ = other.spurious_;
         pauses_ = other.pauses_;
-        if (channels_ != nullptr)
-            channels_->moved(*this);
     }
 
-    /// Unmasks; whether a signal has come before, which is taken.
-    bool start_listening() noexcept {
-        auto& signals = *channels_->signals_;
-        if (!std::exchange(listening_, true))
-            signals.unmask(number_);
-        return signals.take(number_);
-    }
-
+    /// Takes a signal that is there, and lets others have their turn first; else listens for the next.
     bool take_or_listen() noexcept {
-        Expects(is_open());
-        if (held_ || !(channels_->signals_->take(number_) || start_listening()))
+        if (!take() && !listen())
             return false;
         fiber::this_scheduler().yield();
         return true;
     }
 
-    fiber::wake listen(fiber::waiter& here, const fiber::wait_limit& limit) noexcept {
+    fiber::wake wait_listening(fiber::waiter& here, const fiber::wait_limit& limit) noexcept {
         return take_or_listen() ? fiber::wake::signalled : fiber::this_scheduler().wait_any(here, limit);
     }
 
@@ -242,13 +242,9 @@ private:
     }
 
     basic_event_channels<Domain>* channels_ = nullptr;
-    port number_{};
     bool closes_ = false;
-    bool held_ = false;       // masked by who owns it
-    bool listening_ = false;  // unmasked
     bool spurious_ = false;
     std::uint8_t pauses_ = 0;  // spurious signals in a row
-    fiber::wait_queue queue_{"event channel", true};
 };
 
 /// For fiber::select(): the port is signalled, or was closed.
@@ -259,16 +255,11 @@ typename basic_port<Domain>::signal_case signalled(basic_port<Domain>& on) noexc
 
 /// All ports of a domain. Must outlive each basic_port that it made.
 template <Platform Domain>
-class basic_event_channels final : private event_sink {
+class basic_event_channels final : public event_dispatch {
 public:
     using port_type = basic_port<Domain>;
 
-    constexpr explicit basic_event_channels(Domain& domain) noexcept
-        : domain_{domain}, two_level_{domain.shared_info()} {}
-    ~basic_event_channels() {
-        if (table_ != first_.data())
-            delete[] table_;
-    }
+    explicit basic_event_channels(Domain& domain) noexcept : event_dispatch{domain.shared_info()}, domain_{domain} {}
     basic_event_channels(const basic_event_channels&) = delete;
     basic_event_channels& operator=(const basic_event_channels&) = delete;
 
@@ -320,6 +311,7 @@ public:
     [[nodiscard]] result<port_type> adopt(port existing) noexcept {
         if (raw(existing) == 0)
             return failure(hypercall_error(-XEN_EINVAL, "adopt port {}", 0));
+        Expects(!listens(existing));
         return attach(existing, false, "adopt port {}", raw(existing));
     }
 
@@ -342,31 +334,31 @@ public:
             .map([&] { return status_of(request); });
     }
 
-    /// Ends the waits of fibers whose ports were signalled. For the machine below the scheduler; cheap when nothing
-    /// has come, and at most one turn for each port.
-    void poll() noexcept {
-        // Shared: Xen sets it after the pending bits, so it is cleared before they are looked at. What comes later
-        // sets it again.
-        std::atomic_ref upcall{domain_.shared_info().vcpu_info[0].evtchn_upcall_pending};
-        if (upcall.load(std::memory_order_relaxed) == 0)
-            return;
-        upcall.store(0);
-        signals_->collect(*this);
+    /// Goes over to the FIFO ABI, for good: 131,072 ports, and priorities. Nothing that has come is lost. Does nothing
+    /// when it is in use already.
+    /// Errors: std::errc::function_not_supported when Xen does not offer it, not_enough_memory; then the 2-level ABI
+    /// with its 4096 ports stays.
+    result<void> use_fifo() noexcept {
+        if (fifo_ != nullptr)
+            return {};
+        std::unique_ptr<fifo_abi<Domain>> fifo{new (std::nothrow) fifo_abi<Domain>{domain_}};
+        if (fifo == nullptr)
+            return failure(hypercall_error(-XEN_ENOMEM, "use the FIFO ABI for event channels"));
+        port last{};
+        for_each([&](port one) { last = std::max(last, one); });
+        if (auto started = fifo->start(last); !started)
+            return started;
+        fifo_.swap(fifo);
+        use(*fifo_);
+        return {};
     }
+    [[nodiscard]] bool uses_fifo() const noexcept { return fifo_ != nullptr; }
 
     /// How many ports have an owner here.
     [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
 
 private:
     friend port_type;
-
-    bool signalled(port local) noexcept override {
-        port_type* const owner = raw(local) < size_ ? table_[raw(local)] : nullptr;
-        if (owner == nullptr)
-            return false;
-        owner->listening_ = false;
-        return fiber::this_scheduler().signal_all(owner->queue_) != 0;
-    }
 
     template <class Request>
     result<void> operate(int operation, Request& request, const char* attempted, std::uint32_t first = 0,
@@ -386,45 +378,31 @@ private:
 
     result<port_type> attach(port local, bool closes, const char* attempted, std::uint32_t first,
                              std::uint32_t second = 0) noexcept {
-        long status = signals_->admit(local);
-        if (status == 0 && !reserve(raw(local)))
-            status = -XEN_ENOMEM;
-        if (status < 0) {
+        if (const long status = admit(local); status < 0) {
             if (closes)
                 close_in_xen(local);
             return failure(hypercall_error(status, attempted, first, second));
         }
-        Expects(table_[raw(local)] == nullptr);
-        signals_->mask(local);
-        ++in_use_;
-        port_type made{*this, local, closes};
-        table_[raw(local)] = &made;
-        return made;
+        if (in_use_ >= buckets().size())
+            more_buckets();
+        return port_type{*this, local, closes};
     }
 
-    bool reserve(std::uint32_t number) noexcept {
-        if (number < size_)
-            return true;
-        const std::size_t size = std::bit_ceil(number + std::size_t{1});
-        auto** const grown = new (std::nothrow) port_type* [size] {};
-        if (grown == nullptr)
-            return false;
-        std::copy_n(table_, size_, grown);
-        if (table_ != first_.data())
-            delete[] table_;
-        table_ = grown;
-        size_ = size;
-        return true;
+    /// Makes room for the signals of a port: 0, or minus an errno of Xen's.
+    long admit(port local) noexcept {
+        if (fifo_ != nullptr)
+            return fifo_->admit(local);
+        return raw(local) < EVTCHN_2L_NR_CHANNELS ? 0 : -XEN_ENOSPC;
     }
 
-    void moved(port_type& to) noexcept { table_[raw(to.number_)] = &to; }
-
-    void detach(port_type& one) noexcept {
-        signals_->mask(one.number_);
-        table_[raw(one.number_)] = nullptr;
-        --in_use_;
-        if (one.closes_)
-            close_in_xen(one.number_);
+    /// Without memory the buckets only grow longer.
+    void more_buckets() noexcept {
+        const std::size_t count = 4 * buckets().size();
+        std::unique_ptr<event_listener* []> more { new (std::nothrow) event_listener* [count] {} };
+        if (more == nullptr)
+            return;
+        use(std::span{more.get(), count});
+        more_.swap(more);
     }
 
     /// Xen refuses only for a port that is not bound, and a domain that was reset has none.
@@ -449,11 +427,8 @@ private:
     }
 
     Domain& domain_;
-    two_level_signals two_level_;
-    event_signals* signals_ = &two_level_;
-    std::array<port_type*, 64> first_{};  // enough for most, and there before there is a heap
-    port_type** table_ = first_.data();   // by number
-    std::size_t size_ = first_.size();
+    std::unique_ptr<fifo_abi<Domain>> fifo_;
+    std::unique_ptr<event_listener*[]> more_;
     std::size_t in_use_ = 0;
 };
 

@@ -4,8 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -26,9 +29,22 @@ bool refused(const result<Value>& answer, std::errc how) {
     return !answer && answer.error().code() == std::make_error_condition(how);
 }
 
-TEST_CASE("event channels: a signal arrives at the other end, and nowhere else") {
+struct two_level {};
+struct fifo {};
+
+/// A domain whose ports use that ABI.
+template <class Abi>
+struct world : event_world {
+    explicit world(sim::hypervisor& host) : event_world{host} {
+        if constexpr (std::is_same_v<Abi, fifo>)
+            REQUIRE(channels.use_fifo());
+        REQUIRE(domain.events.fifo() == std::is_same_v<Abi, fifo>);
+    }
+};
+
+TEST_CASE_TEMPLATE("event channels: a signal arrives at the other end, and nowhere else", Abi, two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host}, other{host};
+    world<Abi> one{host}, other{host};
     pair_of_ports pair{one, other}, bystander{one, other};
     REQUIRE(bystander.there.wait());  // what binding itself signals
     REQUIRE(pair.there.wait());
@@ -42,9 +58,10 @@ TEST_CASE("event channels: a signal arrives at the other end, and nowhere else")
     CHECK_FALSE(bystander.there.take());
 }
 
-TEST_CASE("event channels: a signal that comes before the wait is kept, and two are one") {
+TEST_CASE_TEMPLATE("event channels: a signal that comes before the wait is kept, and two are one", Abi, two_level,
+                   fifo) {
     sim::hypervisor host;
-    event_world one{host}, other{host};
+    world<Abi> one{host}, other{host};
     pair_of_ports pair{one, other};
     REQUIRE(pair.here.send());
     REQUIRE(pair.here.send());
@@ -54,9 +71,10 @@ TEST_CASE("event channels: a signal that comes before the wait is kept, and two 
     CHECK(is(pair.there.wait(fiber::within(1ms)), std::errc::timed_out));
 }
 
-TEST_CASE("event channels: a port that nobody waits for tells the domain once of any number of signals") {
+TEST_CASE_TEMPLATE("event channels: a port that nobody waits for tells the domain once of any number of signals", Abi,
+                   two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host}, other{host};
+    world<Abi> one{host}, other{host};
     pair_of_ports pair{one, other};
     REQUIRE(pair.here.wait(fiber::within(1ms)).error() == std::make_error_code(std::errc::timed_out));
     const auto before = one.domain.events.upcalls;
@@ -68,9 +86,9 @@ TEST_CASE("event channels: a port that nobody waits for tells the domain once of
     CHECK(pair.here.take());
 }
 
-TEST_CASE("event channels: a signal ends the wait of every fiber") {
+TEST_CASE_TEMPLATE("event channels: a signal ends the wait of every fiber", Abi, two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host};
+    world<Abi> one{host};
     auto ipi = one.channels.bind_ipi().value();
     int woken = 0;
     std::vector<fiber::handle<void>> waiting;
@@ -83,9 +101,10 @@ TEST_CASE("event channels: a signal ends the wait of every fiber") {
     CHECK(woken == 5);
 }
 
-TEST_CASE("event channels: a deadline and a stop end a wait, a signal that is there comes first") {
+TEST_CASE_TEMPLATE("event channels: a deadline and a stop end a wait, a signal that is there comes first", Abi,
+                   two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host};
+    world<Abi> one{host};
     auto ipi = one.channels.bind_ipi().value();
     CHECK(is(ipi.wait(fiber::within(5us)), std::errc::timed_out));
     std::stop_source stop;
@@ -101,9 +120,10 @@ TEST_CASE("event channels: a deadline and a stop end a wait, a signal that is th
     CHECK(is(ipi.wait(fiber::wait_limit{host.now()}), std::errc::timed_out));
 }
 
-TEST_CASE("event channels: closing a port ends the waits of its fibers with broken_pipe") {
+TEST_CASE_TEMPLATE("event channels: closing a port ends the waits of its fibers with broken_pipe", Abi, two_level,
+                   fifo) {
     sim::hypervisor host;
-    event_world one{host};
+    world<Abi> one{host};
     std::optional<sim_port> ipi = one.channels.bind_ipi().value();
     int closed = 0;
     std::vector<fiber::handle<void>> waiting;
@@ -118,9 +138,10 @@ TEST_CASE("event channels: closing a port ends the waits of its fibers with brok
     CHECK(one.domain.events.ports_in_use() == 0);
 }
 
-TEST_CASE("event channels: a peer that closes leaves the port unbound, and signals to it are gone") {
+TEST_CASE_TEMPLATE("event channels: a peer that closes leaves the port unbound, and signals to it are gone", Abi,
+                   two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host}, other{host};
+    world<Abi> one{host}, other{host};
     pair_of_ports pair{one, other};
     CHECK(pair.here.status()->is == kind::interdomain);
     CHECK(pair.here.status()->remote == other.domain.id());
@@ -132,9 +153,9 @@ TEST_CASE("event channels: a peer that closes leaves the port unbound, and signa
     CHECK(is(pair.here.wait(fiber::within(1ms)), std::errc::timed_out));
 }
 
-TEST_CASE("event channels: select takes the port that was signalled") {
+TEST_CASE_TEMPLATE("event channels: select takes the port that was signalled", Abi, two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host};
+    world<Abi> one{host};
     auto first = one.channels.bind_ipi().value();
     auto second = one.channels.bind_ipi().value();
     host.after(1000, [&] { sim::raise(host, one.domain, second.number()); });
@@ -149,9 +170,9 @@ TEST_CASE("event channels: select takes the port that was signalled") {
     CHECK(first.wait(fiber::wait_limit{host.now()}));
 }
 
-TEST_CASE("event channels: a masked port keeps its signal until it is unmasked") {
+TEST_CASE_TEMPLATE("event channels: a masked port keeps its signal until it is unmasked", Abi, two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host};
+    world<Abi> one{host};
     auto ipi = one.channels.bind_ipi().value();
     ipi.mask();
     REQUIRE(ipi.send());
@@ -163,9 +184,10 @@ TEST_CASE("event channels: a masked port keeps its signal until it is unmasked")
     CHECK(waiting.join());
 }
 
-TEST_CASE("event channels: an owner that moves keeps its port; adopting one does not close it") {
+TEST_CASE_TEMPLATE("event channels: an owner that moves keeps its port; adopting one does not close it", Abi, two_level,
+                   fifo) {
     sim::hypervisor host;
-    event_world one{host};
+    world<Abi> one{host};
     {
         auto ipi = one.channels.bind_ipi().value();
         auto moved = std::move(ipi);
@@ -193,9 +215,9 @@ TEST_CASE("event channels: an owner that moves keeps its port; adopting one does
     CHECK(one.domain.events.ports_in_use() == 1);
 }
 
-TEST_CASE("event channels: what Xen refuses is an error that names what was asked for") {
+TEST_CASE_TEMPLATE("event channels: what Xen refuses is an error that names what was asked for", Abi, two_level, fifo) {
     sim::hypervisor host;
-    event_world dom0{host}, one{host};
+    world<Abi> dom0{host}, one{host};
     auto& channels = one.channels;
     CHECK(channels.bind_interdomain(xen::domid{77}, port{1}).error().message() ==
           "bind to port 1 of domain 77: No such process");
@@ -215,9 +237,9 @@ TEST_CASE("event channels: what Xen refuses is an error that names what was aske
     CHECK(one.domain.events.ports_in_use() == 1);
 }
 
-TEST_CASE("event channels: interrupts of Xen's arrive, and dom0 may bind all kinds") {
+TEST_CASE_TEMPLATE("event channels: interrupts of Xen's arrive, and dom0 may bind all kinds", Abi, two_level, fifo) {
     sim::hypervisor host;
-    event_world dom0{host}, other{host};
+    world<Abi> dom0{host}, other{host};
     auto timer = dom0.channels.bind_virq(xen::virq::timer).value();
     CHECK(timer.status()->is == kind::virq);
     CHECK(timer.status()->interrupt == VIRQ_TIMER);
@@ -232,9 +254,10 @@ TEST_CASE("event channels: interrupts of Xen's arrive, and dom0 may bind all kin
     CHECK(bound.status()->remote_port == theirs);
 }
 
-TEST_CASE("event channels: a signal that is lost is a deadline, and one for nothing a wait that ends") {
+TEST_CASE_TEMPLATE("event channels: a signal that is lost is a deadline, and one for nothing a wait that ends", Abi,
+                   two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host}, other{host};
+    world<Abi> one{host}, other{host};
     pair_of_ports pair{one, other};
     one.domain.events.lose[pair.here.number()] = 2;
     REQUIRE(pair.there.send());
@@ -249,9 +272,9 @@ TEST_CASE("event channels: a signal that is lost is a deadline, and one for noth
     CHECK(is(pair.here.wait(fiber::within(1s)), std::errc::timed_out));
 }
 
-TEST_CASE("event channels: a storm on all ports leaves every fiber its turn") {
+TEST_CASE_TEMPLATE("event channels: a storm on all ports leaves every fiber its turn", Abi, two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host}, other{host};
+    world<Abi> one{host}, other{host};
     std::vector<pair_of_ports> pairs;
     for (int i = 0; i < 50; ++i)
         pairs.emplace_back(one, other);
@@ -284,9 +307,10 @@ TEST_CASE("event channels: a storm on all ports leaves every fiber its turn") {
         driver.join();
 }
 
-TEST_CASE("event channels: signals that are said to be spurious are listened to less and less often") {
+TEST_CASE_TEMPLATE("event channels: signals that are said to be spurious are listened to less and less often", Abi,
+                   two_level, fifo) {
     sim::hypervisor host;
-    event_world one{host}, other{host};
+    world<Abi> one{host}, other{host};
     pair_of_ports pair{one, other};
     std::function<void()> storm = [&] {
         sim::raise(host, one.domain, pair.here.number());
@@ -326,6 +350,109 @@ TEST_CASE("event channels: all ports of the 2-level ABI, and an error for one mo
     for (auto& each : waiting)
         each.join();
     CHECK(woken == ports.size());
+}
+
+TEST_CASE("event channels: with the FIFO ABI more ports than bitmaps hold") {
+    sim::hypervisor host;
+    world<fifo> one{host};
+    std::vector<sim_port> ports(3 * EVTCHN_2L_NR_CHANNELS);
+    for (auto& each : ports)
+        each = one.channels.bind_ipi().value();
+    for (auto& each : ports)
+        REQUIRE(each.send());
+    for (auto& each : ports)
+        REQUIRE(each.wait(fiber::wait_limit{host.now()}));
+    CHECK(refused(one.channels.adopt(port{EVTCHN_FIFO_NR_CHANNELS}), std::errc::no_space_on_device));
+}
+
+TEST_CASE("event channels: going over to the FIFO ABI loses nothing that has come, and no fiber that waits") {
+    sim::hypervisor host;
+    event_world one{host};
+    const auto bind = [&] { return one.channels.bind_ipi().value(); };
+    auto quiet = bind(), signalled_before = bind(), waited_for = bind(), masked = bind(), both = bind();
+    evtchn_bind_ipi_t nobodys{};
+    REQUIRE(xen::call(one.domain, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, &nobodys) == 0);
+    sim::raise(host, one.domain, port{nobodys.port});
+    auto first = fiber::spawn([&] { return waited_for.wait().has_value(); });
+    auto second = fiber::spawn([&] { return both.wait().has_value(); });
+    fiber::yield();
+    masked.mask();
+    REQUIRE(masked.send());
+    REQUIRE(signalled_before.send());
+    REQUIRE(both.send());  // and not polled since
+    REQUIRE(one.channels.use_fifo());
+    REQUIRE(one.domain.events.fifo());
+    REQUIRE(one.channels.use_fifo());  // once more is nothing
+
+    CHECK(second.join());
+    CHECK(signalled_before.take());
+    CHECK_FALSE(quiet.take());
+    CHECK_FALSE(masked.take());
+    masked.unmask();
+    CHECK(masked.take());
+    REQUIRE(waited_for.send());
+    CHECK(first.join());
+    CHECK(one.channels.adopt(port{nobodys.port})->take());
+}
+
+TEST_CASE("event channels: without the FIFO ABI, or the memory for it, the other one goes on") {
+    sim::hypervisor host{1, 64};
+    event_world one{host};
+    auto ipi = one.channels.bind_ipi().value();
+    const auto frames = host.frames.free_frames();
+    SUBCASE("not offered") {
+        one.domain.events.fifo_offered = false;
+        CHECK(refused(one.channels.use_fifo(), std::errc::function_not_supported));
+    }
+    SUBCASE("no memory") {
+        void* const most = one.domain.allocate_pages(frames - 1);
+        CHECK(refused(one.channels.use_fifo(), std::errc::not_enough_memory));
+        one.domain.free_pages(most, frames - 1);
+    }
+    CHECK(host.frames.free_frames() == frames);
+    REQUIRE(ipi.send());
+    CHECK(ipi.wait());
+    CHECK(refused(ipi.set_priority(1), std::errc::function_not_supported));
+}
+
+TEST_CASE("event channels: an event array that does not grow is an error of the port that needed it") {
+    sim::hypervisor host;
+    world<fifo> one{host};
+    std::vector<sim_port> ports(1023);
+    for (auto& each : ports)
+        each = one.channels.bind_ipi().value();
+    const auto frames = host.frames.free_frames();
+    host.refuse(one.domain, __HYPERVISOR_event_channel_op, EVTCHNOP_expand_array, -XEN_ENOMEM);
+    CHECK(refused(one.channels.bind_ipi(), std::errc::not_enough_memory));
+    CHECK(one.domain.events.ports_in_use() == ports.size());
+    CHECK(host.frames.free_frames() == frames);
+    auto later = one.channels.bind_ipi().value();
+    REQUIRE(later.send());
+    CHECK(later.wait());
+}
+
+TEST_CASE("event channels: of what one poll finds, the higher priority is told first") {
+    sim::hypervisor host;
+    world<fifo> one{host};
+    std::vector<sim_port> ports(16);
+    std::vector<unsigned> order;
+    std::vector<fiber::handle<void>> waiting;
+    for (unsigned i = 0; i < ports.size(); ++i) {
+        ports[i] = one.channels.bind_ipi().value();
+        REQUIRE(ports[i].set_priority(15 - i));
+        waiting.push_back(fiber::spawn([&, i] {
+            REQUIRE(ports[i].wait());
+            order.push_back(15 - i);
+        }));
+    }
+    CHECK(refused(ports[0].set_priority(16), std::errc::invalid_argument));
+    fiber::yield();
+    for (auto& each : ports)
+        REQUIRE(each.send());
+    for (auto& each : waiting)
+        each.join();
+    CHECK(order.size() == ports.size());
+    CHECK(std::is_sorted(order.begin(), order.end()));
 }
 
 }  // namespace
