@@ -18,19 +18,18 @@ namespace {
 
 constexpr std::uint64_t patience_ns = 1'000'000'000;
 
-/// Blocks until the other end signals that it has written or read: dom0, or for dom0 Xen itself.
-[[gnu::noinline]] void await_other_end() noexcept {
-    static constinit late<xen::event_listener> ours;
-    ours.get([] {
-            return xen::event_listener{events(), domain.is_dom0 ? bind_virq(xen::virq::console) : domain.console_port};
-        })
-        .wait({});
+/// What the other end signals when it has written or read: dom0, or for dom0 Xen itself. Bound on first use.
+xen::event_listener& other_end() noexcept {
+    static constinit late<xen::event_listener> made;
+    return made.get([] {
+        return xen::event_listener{events(), domain.is_dom0 ? bind_virq(xen::virq::console) : domain.console_port};
+    });
 }
 
 struct port_events {
     void notify() noexcept { xen::hypercall::evtchn_send(domain.console_port); }
     bool wait() noexcept {
-        await_other_end();
+        other_end().wait({});
         return true;
     }
 };
@@ -79,7 +78,7 @@ result<std::size_t> read(bytes in) noexcept {
     for (;;) {
         if (const auto count = hypervisor_try_read(in); count != 0)
             return count;
-        await_other_end();
+        other_end().wait({});
     }
 }
 
@@ -94,6 +93,8 @@ std::size_t console_read(char* into, std::size_t size) noexcept {
 std::size_t console_try_read(char* into, std::size_t size) noexcept {
     return try_read({reinterpret_cast<std::byte*>(into), size}).value_or(0);
 }
+
+void console_bind() noexcept { other_end(); }
 
 void console_emergency(std::string_view text) noexcept {
     if (domain.is_dom0 || !domain.has_console) {

@@ -17,6 +17,9 @@ std::size_t console_read(char* into, std::size_t size) noexcept;
 /// Reads what is there; 0 when there is nothing. Never blocks.
 std::size_t console_try_read(char* into, std::size_t size) noexcept;
 
+/// Binds its port, which is otherwise done when first waited for.
+void console_bind() noexcept;
+
 /// For panics: polls, allocates nothing, and gives up when the other side stays silent for about a second.
 void console_emergency(std::string_view text) noexcept;
 

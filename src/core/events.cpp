@@ -2,32 +2,27 @@
 #include "core/events.hpp"
 
 #include "core/hypercall.hpp"
-#include "core/late.hpp"
 #include "core/panic.hpp"
 #include "core/time.hpp"
 
 #include <algorithm>
-#include <new>
 
 namespace halvm::core {
 namespace {
 
 constinit xen::guest below;
-// Neither constructor nor destructor is run by the program: events are there before and after it.
-alignas(xen::event_channels) constinit std::byte storage[sizeof(xen::event_channels)]{};
-constinit late<xen::event_listener> timer;
 
 }  // namespace
 
-void events_start() noexcept { new (storage) xen::event_channels{below}; }
+alignas(xen::event_channels) constinit std::byte event_storage[sizeof(xen::event_channels)]{};
 
-xen::event_channels& events() noexcept { return *std::launder(reinterpret_cast<xen::event_channels*>(storage)); }
+void events_start() noexcept { new (event_storage) xen::event_channels{below}; }
 
 // No wake-up is lost: the scheduler polls, finds nobody to run and comes here; what arrives in between sets
 // evtchn_upcall_pending again, and Xen refuses to block while that is set.
 void events_block(std::uint64_t deadline) noexcept {
     if (deadline != no_deadline) {
-        timer.get([] { return xen::event_listener{events(), bind_virq(xen::virq::timer)}; }).listen();
+        events().listen(timer_port());
         const auto now = monotonic_ns();
         if (now >= deadline)
             return;
@@ -35,6 +30,13 @@ void events_block(std::uint64_t deadline) noexcept {
         xen::hypercall::set_timer(std::min(deadline, now + (std::uint64_t{1} << 49)));
     }
     halvm_hypercall_block();
+}
+
+xen::port timer_port() noexcept {
+    static xen::port bound{};
+    if (bound == xen::port{})
+        bound = bind_virq(xen::virq::timer);
+    return bound;
 }
 
 xen::port bind_virq(xen::virq which) noexcept {

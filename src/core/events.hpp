@@ -4,7 +4,9 @@
 
 #include <halvm/xen/events.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <new>
 
 namespace halvm::core {
 
@@ -13,8 +15,14 @@ inline constexpr std::uint64_t no_deadline = UINT64_MAX;
 /// Before the scheduler.
 void events_start() noexcept;
 
-/// The one object that programs see too. Looking at it here leaves Xen's ABI as it is.
-xen::event_channels& events() noexcept;
+/// Where the one object lies that programs see too. Neither constructor nor destructor is run by the program: events
+/// are there before and after it.
+alignas(xen::event_channels) extern std::byte event_storage[sizeof(xen::event_channels)];
+
+/// Looking at it here leaves Xen's ABI as it is.
+inline xen::event_channels& events() noexcept {
+    return *std::launder(reinterpret_cast<xen::event_channels*>(event_storage));
+}
 
 /// Wakes the fibers whose ports were signalled. Cheap when nothing has come.
 inline void events_poll() noexcept { events().poll(); }
@@ -24,5 +32,8 @@ void events_block(std::uint64_t deadline) noexcept;
 
 /// The port of a virtual interrupt of this VCPU. Panics when Xen refuses.
 xen::port bind_virq(xen::virq which) noexcept;
+
+/// The timer's, bound on first use.
+xen::port timer_port() noexcept;
 
 }  // namespace halvm::core

@@ -18,7 +18,9 @@ std::atomic_ref<xen_ulong_t> word(words& of, port local) noexcept {
 xen_ulong_t bit(port local) noexcept { return xen_ulong_t{1} << raw(local) % bits; }
 shared_info_t& info(event_abi& abi) noexcept { return static_cast<two_level_abi&>(abi).shared; }
 
-void collect_words(event_abi& abi, event_dispatch& to) noexcept {
+}  // namespace
+
+void two_level_abi::collect_words(event_abi& abi, event_dispatch& to) noexcept {
     shared_info_t& shared = info(abi);
     auto selected = std::atomic_ref{shared.vcpu_info[0].evtchn_pending_sel}.exchange(0);
     for (; selected != 0; selected &= selected - 1) {
@@ -35,19 +37,18 @@ void collect_words(event_abi& abi, event_dispatch& to) noexcept {
     }
 }
 
-bool take_bit(event_abi& abi, port local) noexcept {
+bool two_level_abi::take_bit(event_abi& abi, port local) noexcept {
     const auto pending = word(info(abi).evtchn_pending, local);
     return (pending.load() & bit(local)) != 0 && (pending.fetch_and(~bit(local)) & bit(local)) != 0;
 }
 
-void mask_bit(event_abi& abi, port local) noexcept { word(info(abi).evtchn_mask, local).fetch_or(bit(local)); }
+void two_level_abi::mask_bit(event_abi& abi, port local) noexcept {
+    word(info(abi).evtchn_mask, local).fetch_or(bit(local));
+}
 
-void unmask_bit(event_abi& abi, port local) noexcept { word(info(abi).evtchn_mask, local).fetch_and(~bit(local)); }
-
-}  // namespace
-
-two_level_abi::two_level_abi(shared_info_t& info) noexcept
-    : event_abi{collect_words, take_bit, mask_bit, unmask_bit}, shared{info} {}
+void two_level_abi::unmask_bit(event_abi& abi, port local) noexcept {
+    word(info(abi).evtchn_mask, local).fetch_and(~bit(local));
+}
 
 event_listener::event_listener(event_dispatch& dispatch, port number) noexcept
     : dispatch_{&dispatch}, next_{std::exchange(dispatch.bucket_of(number), this)}, number_{number} {
@@ -63,9 +64,8 @@ bool event_listener::take() noexcept { return !held_ && dispatch_->abi_->take(*d
 bool event_listener::listen() noexcept {
     if (held_)
         return false;
-    if (!std::exchange(listening_, true))
-        dispatch_->abi_->unmask(*dispatch_->abi_, number_);
-    return dispatch_->abi_->take(*dispatch_->abi_, number_);
+    listening_ = true;
+    return dispatch_->listen(number_);
 }
 
 void event_listener::hold() noexcept {
@@ -105,6 +105,13 @@ void event_listener::take_over(event_listener& other) noexcept {
     number_ = std::exchange(other.number_, port{});
     held_ = std::exchange(other.held_, false);
     listening_ = std::exchange(other.listening_, false);
+}
+
+// In this order, because a signal of a masked port is told to nobody: what comes before the second step is taken, what
+// comes after the first ends the sleep.
+bool event_dispatch::listen(port local) noexcept {
+    abi_->unmask(*abi_, local);
+    return abi_->take(*abi_, local);
 }
 
 bool event_dispatch::signalled(port local) noexcept {

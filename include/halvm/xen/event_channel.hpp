@@ -259,7 +259,8 @@ class basic_event_channels final : public event_dispatch {
 public:
     using port_type = basic_port<Domain>;
 
-    explicit basic_event_channels(Domain& domain) noexcept : event_dispatch{domain.shared_info()}, domain_{domain} {}
+    constexpr explicit basic_event_channels(Domain& domain) noexcept
+        : event_dispatch{domain.shared_info()}, domain_{domain} {}
     basic_event_channels(const basic_event_channels&) = delete;
     basic_event_channels& operator=(const basic_event_channels&) = delete;
 

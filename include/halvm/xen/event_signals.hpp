@@ -33,7 +33,13 @@ struct event_abi {
 
 /// Bitmaps in the shared_info page; every Xen has it, with 4096 ports.
 struct two_level_abi : event_abi {
-    explicit two_level_abi(shared_info_t& info) noexcept;
+    constexpr explicit two_level_abi(shared_info_t& info) noexcept
+        : event_abi{collect_words, take_bit, mask_bit, unmask_bit}, shared{info} {}
+
+    static void collect_words(event_abi& abi, event_dispatch& to) noexcept;
+    static bool take_bit(event_abi& abi, port local) noexcept;
+    static void mask_bit(event_abi& abi, port local) noexcept;
+    static void unmask_bit(event_abi& abi, port local) noexcept;
 
     // Shared: Xen sets pending bits, and reads mask bits, from any CPU; so both are changed with locked instructions.
     // It sets a pending bit before it looks at the mask, and we clear a mask bit before we look at the pending bit:
@@ -88,7 +94,7 @@ private:
 /// All ports of a domain that somebody listens to.
 class event_dispatch {
 public:
-    explicit event_dispatch(shared_info_t& shared) noexcept : two_level_{shared} {}
+    constexpr explicit event_dispatch(shared_info_t& shared) noexcept : two_level_{shared} {}
     event_dispatch(const event_dispatch&) = delete;
     event_dispatch& operator=(const event_dispatch&) = delete;
 
@@ -103,6 +109,10 @@ public:
         upcall.store(0);
         abi_->collect(*abi_, *this);
     }
+
+    /// Unmasks a port that nobody waits for, so that its next signal ends the sleep of the domain. True when one has
+    /// come already, which is taken.
+    bool listen(port local) noexcept;
 
     /// For an ABI: `local` was signalled, and is masked now. True takes the signal; else it stays, for a later take().
     bool signalled(port local) noexcept;
