@@ -9,6 +9,9 @@ void fibers_start();
 /// Says once, on standard error, which thread_local variables the program has, if it has any.
 void thread_locals_report();
 
+/// Gives signal handlers a stack of their own, and names the fiber that overruns its stack.
+void handlers_start() noexcept;
+
 /// From now on a thread that the program makes is a fiber of it.
 void threads_start() noexcept;
 

@@ -31,6 +31,7 @@ bool is_assignment(std::string_view word) noexcept {
         if (is_assignment(word))
             putenv(const_cast<char*>(word));
     process::fibers_start();
+    process::handlers_start();
     process::threads_start();
     process::thread_locals_report();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Names the fiber that keeps the processor: when it gives way, and in a signal handler when it does not. The handler
-// has a stack of its own, because a fiber's may be small.
+// runs on the stack that handlers_start() gave it, because a fiber's may be small.
 #include "fiber/report.hpp"
 #include "text/line_writer.hpp"
 
@@ -24,7 +24,6 @@ instant limit = 0;
 instant named = 0;  // the beginning of the last stretch that was
 timer_t ticker{};
 bool has_timer = false;
-alignas(16) constinit std::array<std::byte, 64 * 1024> signal_stack{};
 
 /// Interrupts whatever runs, so it calls nothing but what may be called then, and backtrace(), which has nothing left
 /// to load by now.
@@ -52,13 +51,6 @@ void look(int) {
 }
 
 bool prepare() noexcept {
-    // A sanitizer may have made one already.
-    stack_t before{};
-    if (sigaltstack(nullptr, &before) != 0)
-        return false;
-    const stack_t ours{.ss_sp = signal_stack.data(), .ss_flags = 0, .ss_size = signal_stack.size()};
-    if ((before.ss_flags & SS_DISABLE) != 0 && sigaltstack(&ours, nullptr) != 0)
-        return false;
     // The first call loads the unwinder.
     void* place = nullptr;
     backtrace(&place, 1);
