@@ -5,7 +5,8 @@
 
 namespace halvm::core {
 
-domain_info domain;
+// The boot code fills it before constructors run, so it must not have one that runs.
+constinit domain_info domain{};
 
 void domain_info::set_command_line(std::string_view text) noexcept {
     constexpr std::string_view ours = "halvm.", token_is = "halvm.token=";

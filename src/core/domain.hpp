@@ -4,6 +4,8 @@
 
 #include "core/hypercall.hpp"
 
+#include <halvm/bytes.hpp>
+
 #include <cstddef>
 #include <string_view>
 
@@ -24,6 +26,7 @@ struct domain_info {
     char command_line[MAX_GUEST_CMDLINE + 1];  ///< ends in a zero; without the words below
     char token[64];             ///< `halvm.token=WORD`: marks the status line in dom0, and nothing else; may be empty
     bool banner;                ///< `halvm.banner`: boot says what it found
+    const_bytes module;         ///< what the toolstack loaded beside the kernel; empty when nothing
     std::string_view identity;  ///< bytes that differ between domains and starts, for want of better entropy
 
     /// Takes over the line that the toolstack gave, up to its zero or its end. Words that begin with `halvm.` are for

@@ -40,6 +40,7 @@ _WORD_FOR_END = {"halted": "poweroff", "shutdown": "reboot", "crashed": "crash"}
 class Options:
     command_line: str = ""
     memory_mb: int = 32
+    ramdisk: Path | None = None
     cpu: str = "default"
     icount: bool = False
     timeout: float = 60.0
@@ -120,6 +121,9 @@ def run(
     with cache.scratch() as directory:
         # QEMU splits -initrd at spaces and commas, so the file gets a plain name.
         shutil.copyfile(kernel, directory / "guest")
+        if options.ramdisk:
+            shutil.copyfile(options.ramdisk, directory / "ramdisk")
+        behind = f",{directory}/ramdisk" if options.ramdisk else ""
         guest_line = f"halvm.token={token} {options.command_line}".strip().replace(",", ",,")
         arguments = [
             *boot_lines.qemu_machine(
@@ -127,7 +131,7 @@ def run(
             ),
             *("-kernel", str(hypervisor.xen())),
             *("-append", boot_lines.xen_for_guest_as_dom0(options.memory_mb)),
-            *("-initrd", f"{directory}/guest {guest_line}"),
+            *("-initrd", f"{directory}/guest {guest_line}{behind}"),
         ]
         with Qemu(arguments) as machine:
             result = _watch(machine, options, _Output(token, on_output))

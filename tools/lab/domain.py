@@ -28,10 +28,13 @@ class Guest:
     config: str = ""  # xl configuration; what follows here overrides it
     memory_mb: int | None = None
     command_line: str | None = None
+    ramdisk: Path | None = None
     xl_options: tuple[str, ...] = ()
 
-    def overrides(self, kernel: str, name: str) -> list[str]:
+    def overrides(self, kernel: str, name: str, ramdisk: str = "") -> list[str]:
         lines = [f'kernel="{kernel}"', f'name="{name}"']
+        if ramdisk:
+            lines.append(f'ramdisk="{ramdisk}"')
         if self.memory_mb is not None:
             lines.append(f"memory={self.memory_mb}")
             lines.append(f"maxmem={self.memory_mb}")
@@ -92,8 +95,11 @@ class Domain:
         run = self._lane.run
         kernel = f"{self._directory}/kernel"
         run(f"mkdir -p {self._directory} && cat >{kernel}", self._guest.kernel.read_bytes())
+        ramdisk = f"{self._directory}/ramdisk" if self._guest.ramdisk else ""
+        if self._guest.ramdisk:
+            run(f"cat >{ramdisk}", self._guest.ramdisk.read_bytes())
         run(f"cat >{self._directory}/cfg", self._guest.config.encode())
-        words = self._guest.overrides(kernel, self._name) + list(self._guest.xl_options)
+        words = self._guest.overrides(kernel, self._name, ramdisk) + list(self._guest.xl_options)
         command = "xl create -p -e -q " + shlex.join([f"{self._directory}/cfg", *words])
         if self._guest.wants_backends():
             command = f"lab-backends && {command}"

@@ -34,6 +34,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--memory", type=int, default=32, metavar="MB")
     parser.add_argument("--cpu", default="default", help="default, plain, max, or QEMU's words")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--ramdisk", type=Path, help="a file that is loaded beside the kernel")
     parser.add_argument("--extra", default="", help="the guest's command line")
     parser.add_argument("--input", default="", help=r"typed at its console; \n is a newline, @time@ the wall clock")
     parser.add_argument("--input-after", default="", metavar="REGEX", help="typed when this came out")
@@ -47,6 +48,7 @@ def _as_dom0(wanted: argparse.Namespace) -> DomainRun:
     options = dom0_boot.Options(
         command_line=wanted.extra,
         memory_mb=wanted.memory,
+        ramdisk=wanted.ramdisk,
         cpu=wanted.cpu,
         icount=wanted.icount,
         timeout=wanted.timeout,
@@ -65,6 +67,7 @@ def _as_domu(wanted: argparse.Namespace) -> DomainRun:
         kernel=wanted.elf,
         config=wanted.config.read_text() if wanted.config else "",
         memory_mb=wanted.memory,
+        ramdisk=wanted.ramdisk,
         command_line=wanted.extra,
     )
     limits = Limits(

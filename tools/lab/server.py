@@ -86,6 +86,7 @@ class Server:
             self._owners.add(request["owner"])
         guest = request["guest"]
         guest["kernel"] = Path(guest["kernel"])
+        guest["ramdisk"] = Path(guest["ramdisk"]) if guest["ramdisk"] else None
         try:
             run = run_domain(
                 self._lab,

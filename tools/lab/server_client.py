@@ -26,7 +26,11 @@ _PATIENCE = 600.0
 def run_in_shared_lab(guest: Guest, limits: Limits, cpu: str = "default") -> DomainRun:
     request = {
         "owner": os.getppid(),
-        "guest": {**asdict(guest), "kernel": str(guest.kernel.resolve())},
+        "guest": {
+            **asdict(guest),
+            "kernel": str(guest.kernel.resolve()),
+            "ramdisk": str(guest.ramdisk.resolve()) if guest.ramdisk else None,
+        },
         "limits": asdict(limits),
     }
     directory, name = _place(cpu)

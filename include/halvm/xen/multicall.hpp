@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Several hypercalls for the price of entering Xen once. It pays from two calls on; bench/xen.py counts by how much.
+// Several hypercalls for the price of entering Xen once. Of cheap ones it pays from four on, and saves a quarter of
+// sixteen; bench/xen.py counts it.
 // [xen/xen.h: HYPERVISOR_multicall]
 #pragma once
 

@@ -47,6 +47,9 @@ extern "C" [[noreturn]] void halvm_pv_start(const start_info_t* at_start) {
     if (!domain.is_dom0)
         domain.console_port = xen::port{info.console.domU.evtchn};
     domain.xenstore_port = xen::port{info.store_evtchn};
+    // The builder puts a module behind the image and maps it (that it may leave it unmapped, SIF_MOD_START_PFN, a
+    // kernel must ask for in its notes): so it is in the direct map, and what is free begins behind it.
+    domain.module = {reinterpret_cast<const std::byte*>(arch::direct_map + info.mod_start), info.mod_len};
     domain.identity = {reinterpret_cast<const char*>(&info), sizeof info};
     domain.set_command_line({reinterpret_cast<const char*>(info.cmd_line), sizeof info.cmd_line});
 
