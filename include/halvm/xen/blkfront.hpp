@@ -7,6 +7,7 @@
 #pragma once
 
 #include <halvm/device/block.hpp>
+#include <halvm/fiber/clock.hpp>
 #include <halvm/fiber/condition.hpp>
 #include <halvm/fiber/spawn.hpp>
 #include <halvm/xen/block_queue.hpp>
