@@ -126,8 +126,11 @@ void event_dispatch::use(event_abi& other) noexcept {
     abi_ = &other;
     for (event_listener* one : buckets_)
         for (; one != nullptr; one = one->next_)
-            if (std::exchange(one->listening_, false) && one->listen())
-                fiber::this_scheduler().signal_all(one->queue_);
+            if (one->listening_) {
+                abi_->unmask(*abi_, one->number_);
+                if (!one->queue_.empty() && one->take())
+                    fiber::this_scheduler().signal_all(one->queue_);
+            }
 }
 
 void event_dispatch::use(std::span<event_listener*> buckets) noexcept {
