@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Builds and runs the tests: all tiers, or those named.
 
-Tiers are the tests' labels: lint, unit, sim, twin, linker, package and tools run on
-this machine, guest and domu under Xen in QEMU. A tier that cannot run is skipped by
+Tiers are the tests' labels: lint, unit, sim, fuzz, twin, linker, package and tools run
+on this machine, guest and domu under Xen in QEMU. A tier that cannot run is skipped by
 name and with the reason. The last line counts the tests.
 """
 

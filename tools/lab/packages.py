@@ -39,6 +39,9 @@ HOST = (*BUILD, "qemu-system-x86")
 # The rivals of bench/fiber.py.
 FIBER_RIVALS = ("libboost-fiber-dev",)
 
+# The rival of bench/net.py, whose sources are not built here.
+NET_RIVALS = ("liblwip-dev",)
+
 HYPERVISOR = ("xen-hypervisor-4.17-amd64",)
 
 # A metapackage: what it depends on is the kernel of today.

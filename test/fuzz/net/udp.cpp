@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "net/oracles.hpp"
+#include "net/seeds.hpp"
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const halvm::fuzz::exact_copy copy{{reinterpret_cast<const std::byte*>(data), size}};
+    halvm::fuzz::udp(copy);
+    return 0;
+}
+
+std::vector<halvm::fuzz::input> halvm::fuzz::seeds() { return captured_from(34, {"dns", "udp_without", "dhcp"}); }
