@@ -48,12 +48,16 @@ void xenstore_write(std::string_view node, std::string_view value) noexcept {
         xen::hypercall::yield();
 }
 
-[[noreturn]] void shut_down(unsigned reason) noexcept {
+unsigned reason_at_end = SHUTDOWN_poweroff;
+
+}  // namespace
+
+void shut_down_now(unsigned reason) noexcept {
     xen::hypercall::shutdown(reason);
     __builtin_trap();
 }
 
-}  // namespace
+void end_with(unsigned reason) noexcept { reason_at_end = reason; }
 
 void publish_status(std::string_view status) noexcept {
     if (domain.has_xenstore)
@@ -73,7 +77,7 @@ void crash() noexcept {
     publish_status("panic");
     console_drain();
     // Under a test that boots the program as dom0, a crash would stop the whole machine and wait for a key.
-    shut_down(domain.is_dom0 ? SHUTDOWN_reboot : SHUTDOWN_crash);
+    shut_down_now(domain.is_dom0 ? SHUTDOWN_reboot : SHUTDOWN_crash);
 }
 
 void power_off(int status) noexcept {
@@ -89,7 +93,7 @@ void power_off(int status) noexcept {
     }
     publish_status(number.view());
     console_drain();
-    shut_down(domain.is_dom0 ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
+    shut_down_now(domain.is_dom0 ? SHUTDOWN_reboot : reason_at_end);
 }
 
 }  // namespace halvm::core

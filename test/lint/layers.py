@@ -17,7 +17,7 @@ class Layer(NamedTuple):
 LAYERS = (
     Layer("vocabulary", ("include/halvm/error.hpp", "include/halvm/result.hpp", "include/halvm/bytes.hpp",
                          "include/halvm/units.hpp", "include/halvm/contract.hpp", "include/halvm/main.hpp",
-                         "include/halvm/panic.hpp", "include/halvm/program.hpp"), ()),
+                         "include/halvm/panic.hpp", "include/halvm/program.hpp", "include/halvm/shutdown.hpp"), ()),
     Layer("device", ("include/halvm/device/",), ("vocabulary",)),
     Layer("fiber", ("include/halvm/fiber/",), ("vocabulary", "device")),
     Layer("xen drivers", ("include/halvm/xen/system_console.hpp", "include/halvm/xen/console_ring.hpp",
@@ -37,7 +37,7 @@ LAYERS = (
     Layer("src/arch", ("src/arch/",), ("vocabulary", "fiber", "xen", "src/text", "src/core")),
     Layer("src/core", ("src/core/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/fiber", "src/libc")),
-    Layer("src/xen", ("src/xen/",), ("vocabulary", "device", "fiber", "xen", "src/core", "src/arch")),
+    Layer("src/xen", ("src/xen/",), ("vocabulary", "device", "fiber", "xen", "src/core", "src/arch", "src/fiber")),
     Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/fiber", "src/arch", "src/linux")),
     Layer("src/boot", ("src/boot/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/core", "src/fiber",

@@ -39,6 +39,8 @@ public:
     /// there will be no more room.
     result<void> write(const_bytes out) noexcept {
         while (!out.empty()) {
+            // Reports that cannot wait for their turn, as of a deadlock, go around this object.
+            out_prod_ = load(shared_.out_prod);
             const std::uint32_t used = out_prod_ - load(shared_.out_cons);
             if (used > sizeof shared_.out)
                 return failed<void>(std::errc::protocol_error, "write to the console");
