@@ -35,6 +35,9 @@ public:
         work().set();
     }
 
+    /// How often the other end was told that something moved.
+    [[nodiscard]] std::uint64_t notifications() const noexcept { return notifications_; }
+
 private:
     basic_xenstore(xenstore_place place, basic_event_channels<Domain>& channels) noexcept
         : xenstore_connection{place.ring} {
@@ -57,7 +60,7 @@ private:
         while (!stopping_ && !broken()) {
             const auto [notify, again] = turn();
             // Xen refuses only when the port is not bound any more.
-            if (notify && !port_.send())
+            if (notify && (++notifications_, !port_.send()))
                 give_up(store_errc::closed);
             if (again)
                 fiber::yield();
@@ -69,6 +72,7 @@ private:
     }
 
     basic_port<Domain> port_;
+    std::uint64_t notifications_ = 0;
     bool stopping_ = false;
     fiber::handle<void> service_;
 };
