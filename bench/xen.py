@@ -20,7 +20,7 @@ def main() -> None:
         rival = f"{count} one by one" if count != metric and count != "1" else "bare hypercall"
         print(metric, instructions, "instructions", rival, figures[rival], sep="\t")
 
-    for metric, instructions, rival, theirs in lines("xen_counted"):
+    for metric, instructions, rival, theirs in lines("xen_counted") + lines("grant_counted"):
         print(metric, instructions, "instructions", rival, theirs, sep="\t")
 
 

@@ -149,7 +149,7 @@ bool make_heads(std::uint64_t page) noexcept {
 }
 
 /// Uses the pages around the image, which paging keeps read-only until they are needed.
-bool open_image() noexcept {
+[[gnu::always_inline]] inline bool open_image() noexcept {
     if (state.image_open)
         return false;
     state.image_open = true;
@@ -262,6 +262,8 @@ void pages_free(void* memory, std::size_t bytes) noexcept {
     if (memory != nullptr)
         release_run(index_of(memory), (bytes + page_bytes - 1) / page_bytes);
 }
+
+void pages_open_image() noexcept { open_image(); }
 
 pages_statistics pages_count() noexcept { return {state.total, std::min(state.mapped, state.total), state.free}; }
 

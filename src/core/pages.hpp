@@ -15,6 +15,9 @@ void* pages_allocate(std::size_t bytes) noexcept;
 /// Gives back exactly what pages_allocate(bytes) returned.
 void pages_free(void* memory, std::size_t bytes) noexcept;
 
+/// Makes the pages around the image writable and usable, which memory running short would do too.
+void pages_open_image() noexcept;
+
 struct pages_statistics {
     std::uint64_t total;   ///< pages that the domain has
     std::uint64_t mapped;  ///< pages that the allocator has mapped so far

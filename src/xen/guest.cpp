@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <halvm/xen/guest.hpp>
 
+#include "arch/x86_64/frames.hpp"
 #include "arch/x86_64/paging.hpp"
 #include "arch/x86_64/windows.hpp"
 #include "core/domain.hpp"
@@ -37,6 +38,18 @@ std::uint64_t guest::window_address(const void* page) noexcept { return reinterp
 long guest::map_frame(void* page, gfn frame) noexcept { return arch::map_window_page(page, frame, true); }
 
 void guest::unmap_frame(void* page) noexcept { arch::unmap_window_page(page); }
+
+long guest::protect_pages(void* page, std::size_t count, protection allowed) noexcept {
+    return arch::protect_pages(page, count, allowed != protection::none, allowed == protection::read_write);
+}
+
+gfn guest::detach_frame(void* page) noexcept { return arch::detach_frame(page); }
+
+long guest::attach_frame(void* page, gfn frame) noexcept { return arch::attach_frame(page, frame); }
+
+long guest::map_foreign_frame(void* page, domid owner, gfn frame, bool writable) noexcept {
+    return arch::map_foreign_page(page, owner, frame, writable);
+}
 
 xenstore_place guest::xenstore() noexcept {
     if (!core::domain.has_xenstore)

@@ -74,6 +74,36 @@ result<basic_grant<Domain>> grant_access(basic_grant_table<Domain>& table, domid
     return basic_grant<Domain>{table, *ref, peer};
 }
 
+/// Lets `peer` copy from or to `part`, and nothing else of its page: such a grant cannot be mapped.
+/// Pre: `part` is not empty and lies in one page; the table is of version 2.
+/// Errors: those of basic_grant_table::take().
+template <Platform Domain>
+result<basic_grant<Domain>> grant_part(basic_grant_table<Domain>& table, domid peer, const_bytes part, access allowed) {
+    const std::size_t offset = reinterpret_cast<std::uintptr_t>(part.data()) % page_size;
+    Expects(table.version_2() && !part.empty() && offset + part.size() <= page_size);
+    auto ref = table.take(peer);
+    if (!ref)
+        return failure(ref.error());
+    table.entries().publish_part(*ref, peer, table.domain().frame_of(part.data()), static_cast<std::uint16_t>(offset),
+                                 static_cast<std::uint16_t>(part.size()),
+                                 static_cast<std::uint16_t>(GTF_permit_access | static_cast<unsigned>(allowed)));
+    return basic_grant<Domain>{table, *ref, peer};
+}
+
+/// Lets `peer` copy from or to the page that `owner` granted to this domain by `of`: such a grant cannot be mapped.
+/// Pre: the table is of version 2. Errors: those of basic_grant_table::take().
+template <Platform Domain>
+result<basic_grant<Domain>> grant_onward(basic_grant_table<Domain>& table, domid peer, domid owner, grant_ref of,
+                                         access allowed) {
+    Expects(table.version_2());
+    auto ref = table.take(peer);
+    if (!ref)
+        return failure(ref.error());
+    table.entries().publish_onward(*ref, peer, owner, of,
+                                   static_cast<std::uint16_t>(GTF_transitive | static_cast<unsigned>(allowed)));
+    return basic_grant<Domain>{table, *ref, peer};
+}
+
 /// Where a part of a range lies in the page that a reference stands for.
 struct granted_piece {
     grant_ref ref;
@@ -198,10 +228,7 @@ private:
         }
         bool retry() noexcept override {
             std::erase_if(refs, [&](grant_ref ref) { return table.give_back_parked(ref); });
-            if (!refs.empty())
-                return false;
-            table.parked_pages_freed(pages.count());
-            return true;
+            return refs.empty();
         }
 
         basic_grant_table<Domain>& table;

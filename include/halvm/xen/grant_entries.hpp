@@ -43,6 +43,51 @@ public:
         make_valid(at, flags);
     }
 
+    /// The same for `size` bytes at `offset` in the frame. Pre: version 2.
+    void publish_part(grant_ref at, domid peer, gfn frame, std::uint16_t offset, std::uint16_t size,
+                      std::uint16_t flags) const noexcept {
+        auto& entry = v2(at).sub_page;
+        entry.frame = raw(frame);
+        entry.page_off = offset;
+        entry.length = size;
+        entry.hdr.domid = raw(peer);
+        make_valid(at, flags | GTF_sub_page);
+    }
+
+    /// Lets `peer` use what `owner` granted to this domain by `of`. Pre: version 2.
+    void publish_onward(grant_ref at, domid peer, domid owner, grant_ref of, std::uint16_t flags) const noexcept {
+        auto& entry = v2(at).transitive;
+        entry.trans_domid = raw(owner);
+        entry.gref = raw(of);
+        entry.hdr.domid = raw(peer);
+        make_valid(at, flags);
+    }
+
+    /// How far a peer is with the frame that an entry invites it to hand over.
+    enum class transfer { none, begun, done };
+    [[nodiscard]] transfer transferred(grant_ref at) const noexcept {
+        // Shared: Xen writes the frame before it says that it is done.
+        const auto now = flags(at).load(std::memory_order_acquire);
+        if ((now & GTF_transfer_completed) != 0)
+            return transfer::done;
+        return (now & GTF_transfer_committed) != 0 ? transfer::begun : transfer::none;
+    }
+    /// The frame that was handed over. Pre: transferred(at) is done.
+    [[nodiscard]] gfn transferred_frame(grant_ref at) const noexcept {
+        return gfn{version_2() ? v2(at).full_page.frame : v1(at).frame};
+    }
+    /// Takes the invitation back; false when the peer has accepted it already.
+    [[nodiscard]] bool revoke_transfer(grant_ref at) const noexcept {
+        auto now = flags(at).load(std::memory_order_relaxed);
+        do {
+            if ((now & GTF_transfer_committed) != 0)
+                return false;
+        } while (!flags(at).compare_exchange_weak(now, GTF_invalid));
+        return true;
+    }
+    /// Makes an entry invalid that nobody uses any more.
+    void clear(grant_ref at) const noexcept { flags(at).store(GTF_invalid); }
+
     /// Makes the entry invalid unless the peer uses it; false when it does. In version 2 it is invalid either way, and
     /// false says that what was mapped before still is.
     [[nodiscard]] bool revoke(grant_ref at) const noexcept {
@@ -73,9 +118,9 @@ private:
     [[nodiscard]] std::atomic_ref<std::uint16_t> flags(grant_ref at) const noexcept {
         return std::atomic_ref{version_2() ? v2(at).hdr.flags : v1(at).flags};
     }
-    void make_valid(grant_ref at, std::uint16_t value) const noexcept {
+    void make_valid(grant_ref at, unsigned value) const noexcept {
         // Shared: whoever sees the type sees the frame and the domain that were written before it.
-        flags(at).store(value, std::memory_order_release);
+        flags(at).store(static_cast<std::uint16_t>(value), std::memory_order_release);
     }
 
     void* shared_ = nullptr;

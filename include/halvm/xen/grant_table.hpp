@@ -44,6 +44,7 @@ private:
     template <Platform Domain>
     friend class basic_grant_table;
     parked_grants* next_ = nullptr;
+    std::size_t pages_ = 0;
 };
 
 template <Platform Domain>
@@ -90,9 +91,7 @@ public:
         parked_grants* last = nullptr;
         for (parked_grants* one = std::exchange(parked_, nullptr); one != nullptr;) {
             parked_grants* const next = std::exchange(one->next_, nullptr);
-            if (one->retry()) {
-                delete one;
-            } else {
+            if (!let_go(one)) {
                 (last == nullptr ? parked_ : last->next_) = one;
                 last = one;
             }
@@ -120,7 +119,7 @@ public:
         return ref;
     }
 
-    /// Takes a free reference, whose entry the caller fills in.
+    /// Takes a free reference, whose entry the caller fills in. Errors: those of publish() but value_too_large.
     result<grant_ref> take(domid peer) {
         retry_one();
         if (free_ == none)
@@ -155,7 +154,7 @@ public:
     void park(std::unique_ptr<parked_grants> rest, std::uint32_t references, std::size_t pages) noexcept {
         statistics_.in_use -= references;
         statistics_.parked += references;
-        statistics_.parked_pages += pages;
+        statistics_.parked_pages += rest->pages_ = pages;
         (last_parked_ == nullptr ? parked_ : last_parked_->next_) = rest.get();
         last_parked_ = rest.release();
     }
@@ -168,7 +167,11 @@ public:
         make_free(ref);
         return true;
     }
-    void parked_pages_freed(std::size_t pages) noexcept { statistics_.parked_pages -= pages; }
+    /// The reference, whose entry is invalid, is free; `parked` says how it was counted.
+    void release(grant_ref ref, bool parked) noexcept {
+        --(parked ? statistics_.parked : statistics_.in_use);
+        make_free(ref);
+    }
 
     void count_mapped(std::ptrdiff_t pages) noexcept { statistics_.mapped += static_cast<std::size_t>(pages); }
     void count_stuck(std::size_t pages) noexcept { statistics_.stuck += pages; }
@@ -190,6 +193,14 @@ private:
 
     void make_free(grant_ref ref) noexcept { next_[raw(ref)] = std::exchange(free_, raw(ref)); }
 
+    bool let_go(parked_grants* one) noexcept {
+        if (!one->retry())
+            return false;
+        statistics_.parked_pages -= one->pages_;
+        delete one;
+        return true;
+    }
+
     /// One thing that is parked, so that granting stays O(1).
     void retry_one() noexcept {
         if (lone_count_ != 0)
@@ -198,9 +209,7 @@ private:
             parked_ = std::exchange(one->next_, nullptr);
             if (parked_ == nullptr)
                 last_parked_ = nullptr;
-            if (one->retry()) {
-                delete one;
-            } else {
+            if (!let_go(one)) {
                 (last_parked_ == nullptr ? parked_ : last_parked_->next_) = one;
                 last_parked_ = one;
             }

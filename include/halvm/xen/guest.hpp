@@ -2,7 +2,7 @@
 // The Platform of a real domain. It has no state of its own: there is one hypervisor below it.
 #pragma once
 
-#include <halvm/xen/platform.hpp>
+#include <halvm/xen/pages.hpp>
 
 extern "C" {
 /// The one place that enters the hypervisor; it stands in .text.hypercall, out of which no `syscall` may be.
@@ -28,7 +28,13 @@ struct guest {
     static long map_frame(void* page, gfn frame) noexcept;
     static void unmap_frame(void* page) noexcept;
     static xenstore_place xenstore() noexcept;
+
+    // What MemoryPlatform asks for besides.
+    static long protect_pages(void* page, std::size_t count, protection allowed) noexcept;
+    static gfn detach_frame(void* page) noexcept;
+    static long attach_frame(void* page, gfn frame) noexcept;
+    static long map_foreign_frame(void* page, domid owner, gfn frame, bool writable) noexcept;
 };
-static_assert(Platform<guest>);
+static_assert(MemoryPlatform<guest>);
 
 }  // namespace halvm::xen

@@ -11,6 +11,27 @@
 
 namespace halvm::xen {
 
+/// What a domain lets itself do with pages of its own. None of it is execution.
+enum class protection { none, read_only, read_write };
+
+/// A Platform that can also change what lies behind addresses.
+template <class Domain>
+concept MemoryPlatform = Platform<Domain> &&
+    requires(Domain& domain, void* page, std::size_t count, protection allowed, gfn frame, domid owner, bool writable) {
+    // Changes the protection of pages that allocate_pages() returned. 0, or minus an errno of Xen's.
+    { domain.protect_pages(page, count, allowed) }
+    noexcept->std::same_as<long>;
+    // Takes the frame from under such a page, and returns it; the address has nothing behind it then.
+    { domain.detach_frame(page) }
+    noexcept->std::same_as<gfn>;
+    // Puts a frame of this domain's under such an address, writable. 0, or minus an errno of Xen's.
+    { domain.attach_frame(page, frame) }
+    noexcept->std::same_as<long>;
+    // Maps a frame of another domain at a page of a window, which Xen allows a privileged one. 0, or minus an errno.
+    { domain.map_foreign_frame(page, owner, frame, writable) }
+    noexcept->std::same_as<long>;
+};
+
 /// Owns pages with addresses in a row; gives them back when it goes.
 template <Platform Domain>
 class basic_pages {
@@ -22,16 +43,23 @@ public:
     basic_pages(basic_pages&& other) noexcept
         : domain_{other.domain_},
           first_{std::exchange(other.first_, nullptr)},
-          count_{std::exchange(other.count_, 0)} {}
+          count_{std::exchange(other.count_, 0)},
+          protection_{other.protection_} {}
     basic_pages& operator=(basic_pages&& other) noexcept {
+        std::swap(protection_, other.protection_);
         std::swap(domain_, other.domain_);
         std::swap(first_, other.first_);
         std::swap(count_, other.count_);
         return *this;
     }
     ~basic_pages() {
-        if (first_ != nullptr)
-            domain_->free_pages(first_, count_);
+        if (first_ == nullptr)
+            return;
+        if constexpr (MemoryPlatform<Domain>)
+            if (protection_ != protection::read_write &&
+                domain_->protect_pages(first_, count_, protection::read_write) != 0)
+                return;  // nobody else could use them
+        domain_->free_pages(first_, count_);
     }
 
     [[nodiscard]] halvm::bytes bytes() const noexcept { return {first_, count_ * page_size}; }
@@ -46,6 +74,16 @@ public:
     [[nodiscard]] Domain& domain() const noexcept { return *domain_; }
     explicit operator bool() const noexcept { return first_ != nullptr; }
 
+    /// From now on the domain may do no more than this with the pages; anything else is a fault, which ends the
+    /// program. What a peer may do through a grant is not changed. Errors: what Xen answers.
+    result<void> protect(protection allowed) noexcept requires MemoryPlatform<Domain> {
+        if (const long status = domain_->protect_pages(first_, count_, allowed); status < 0)
+            return failure(
+                hypercall_error(status, "change the protection of {} pages", static_cast<std::uint32_t>(count_)));
+        protection_ = allowed;
+        return {};
+    }
+
     /// Nobody owns the pages any more: they are never given back.
     std::byte* release() noexcept {
         count_ = 0;
@@ -56,6 +94,7 @@ private:
     Domain* domain_ = nullptr;
     std::byte* first_ = nullptr;
     std::size_t count_ = 0;
+    protection protection_ = protection::read_write;
 };
 
 /// `count` zeroed pages. Errors: not_enough_memory.

@@ -4,6 +4,7 @@
 #include "arch/x86_64/page_entry.hpp"
 #include "core/hypercall.hpp"
 #include "core/image.hpp"
+#include "core/pages.hpp"
 
 #include <array>
 #include <cstring>
@@ -174,6 +175,12 @@ memory_layout paging_start(const start_info_t& info) noexcept {
 }
 
 xen::gfn machine_frame(pfn frame) noexcept { return xen::gfn{p2m[static_cast<std::uint64_t>(frame)]}; }
+
+void set_machine_frame(pfn frame, xen::gfn behind) noexcept {
+    // The list may lie in a chunk that is read-only because of the image.
+    core::pages_open_image();
+    const_cast<std::uint64_t*>(p2m)[static_cast<std::uint64_t>(frame)] = xen::raw(behind);
+}
 
 bool needs_directory(pfn first) noexcept {
     return directories[place_of(static_cast<std::uint64_t>(first)).directory] == nullptr;

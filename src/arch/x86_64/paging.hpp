@@ -44,6 +44,8 @@ inline pfn frame_under(const void* address) noexcept {
 }
 /// The machine frame behind a page of the domain.
 xen::gfn machine_frame(pfn frame) noexcept;
+/// Remembers another.
+void set_machine_frame(pfn frame, xen::gfn behind) noexcept;
 
 /// The windows begin where the direct map would have this frame; no domain has so many.
 inline constexpr std::uintptr_t windows = std::uintptr_t{511} << 30;

@@ -37,6 +37,12 @@ public:
     [[nodiscard]] std::uint16_t& status() const { return v1_ != nullptr ? v1_->flags : *status_; }
     [[nodiscard]] domid_t peer() const { return v1_ != nullptr ? v1_->domid : v2_->hdr.domid; }
     [[nodiscard]] gfn frame() const { return gfn{v1_ != nullptr ? v1_->frame : v2_->full_page.frame}; }
+    void set_frame(gfn frame) const {
+        if (v1_ != nullptr)
+            v1_->frame = static_cast<std::uint32_t>(raw(frame));
+        else
+            v2_->full_page.frame = raw(frame);
+    }
     [[nodiscard]] const grant_entry_v2_t& v2() const { return *v2_; }
 
 private:
@@ -59,25 +65,56 @@ void check_untouched(hypervisor& host, const domain& owner, grant_ref_t ref, con
         host.violation(name(owner, ref) + " was used anew while a peer had its page mapped");
 }
 
-/// Begins a use of a whole page by `who`.
-int begin(hypervisor& host, domain& who, domain& owner, grant_ref_t ref, bool write, gfn& frame) {
+/// What an entry lets a domain use.
+struct granted {
+    gfn frame{};
+    std::size_t offset = 0;
+    std::size_t size = page_size;
+    bool whole = true;
+};
+
+/// What `who` may use by an entry of `owner`'s; GNTST_okay or why not.
+int look(hypervisor& host, const domain& who, domain& owner, grant_ref_t ref, bool write, granted& found) {
     if (ref >= capacity(owner.grants))
         return GNTST_bad_gntref;
-    const entry found{host, owner.grants, ref};
-    const auto flags = found.flags();
-    const auto known = owner.grants.active.find(ref);
-    if (known != owner.grants.active.end())
+    const entry shared{host, owner.grants, ref};
+    const auto flags = shared.flags();
+    const auto type = flags & GTF_type_mask;
+    if (shared.peer() != raw(who.id()) || (write && (flags & GTF_readonly) != 0))
+        return GNTST_general_error;
+    if (type == GTF_transitive && owner.grants.version == 2) {
+        domain* const first = host.find(domid{shared.v2().transitive.trans_domid});
+        // Xen follows one step only.
+        if (first == nullptr || first == &owner)
+            return GNTST_general_error;
+        const int status = look(host, owner, *first, shared.v2().transitive.gref, write, found);
+        found.whole = false;
+        return status;
+    }
+    if (type != GTF_permit_access)
+        return GNTST_general_error;
+    found.frame = shared.frame();
+    if ((flags & GTF_sub_page) != 0 && owner.grants.version == 2)
+        found = {found.frame, shared.v2().sub_page.page_off, shared.v2().sub_page.length, false};
+    if (!host.frames.valid(found.frame) || host.frames.owner(found.frame) != raw(owner.id()))
+        return GNTST_general_error;
+    return GNTST_okay;
+}
+
+/// Begins a use of a whole page by `who`.
+int begin(hypervisor& host, domain& who, domain& owner, grant_ref_t ref, bool write, gfn& frame) {
+    if (const auto known = owner.grants.active.find(ref); known != owner.grants.active.end())
         check_untouched(host, owner, ref, known->second);
-    if ((flags & GTF_type_mask) != GTF_permit_access || found.peer() != raw(who.id()) || (flags & GTF_sub_page) != 0)
+    granted found;
+    if (const int status = look(host, who, owner, ref, write, found); status != GNTST_okay)
+        return status;
+    if (!found.whole)
         return GNTST_general_error;
-    if (write && (flags & GTF_readonly) != 0)
-        return GNTST_general_error;
-    frame = found.frame();
-    if (!host.frames.valid(frame) || host.frames.owner(frame) != raw(owner.id()))
-        return GNTST_general_error;
+    frame = found.frame;
     auto& active = owner.grants.active.try_emplace(ref, active_grant{raw(who.id()), frame}).first->second;
     ++(write ? active.writers : active.readers);
-    std::atomic_ref{found.status()}.fetch_or(static_cast<std::uint16_t>(GTF_reading | (write ? GTF_writing : 0)));
+    const entry shared{host, owner.grants, ref};
+    std::atomic_ref{shared.status()}.fetch_or(static_cast<std::uint16_t>(GTF_reading | (write ? GTF_writing : 0)));
     ++host.frames.seen_by_others(frame);
     return GNTST_okay;
 }
@@ -135,6 +172,71 @@ void unmap(hypervisor& host, domain& who, gnttab_unmap_grant_ref_t& request) {
     memory::unmap(gone.page);
     who.grants.mapped.erase(found);
     end(host, host.any(gone.owner), gone.ref, gone.writable);
+}
+
+/// Where one side of a copy is; GNTST_okay or why it may not be used.
+int find_side(hypervisor& host, domain& who, const gnttab_copy_t::gnttab_copy_ptr& side, bool granted_side, bool write,
+              std::size_t size, std::byte*& at) {
+    if (side.offset + size > page_size)
+        return GNTST_bad_copy_arg;
+    granted found;
+    if (granted_side) {
+        domain* const owner = side.domid == DOMID_SELF ? &who : host.find(domid{side.domid});
+        if (owner == nullptr)
+            return GNTST_bad_domain;
+        if (const int status = look(host, who, *owner, side.u.ref, write, found); status != GNTST_okay)
+            return status;
+        if (side.offset < found.offset || side.offset + size > found.offset + found.size)
+            return GNTST_general_error;
+    } else {
+        found.frame = gfn{side.u.gmfn};
+        if (side.domid != DOMID_SELF)
+            return GNTST_permission_denied;
+        if (!host.frames.valid(found.frame) || host.frames.owner(found.frame) != raw(who.id()))
+            return GNTST_general_error;
+    }
+    at = host.frames.at(found.frame) + side.offset;
+    return GNTST_okay;
+}
+
+void copy(hypervisor& host, domain& who, gnttab_copy_t& request) {
+    std::byte *from = nullptr, *into = nullptr;
+    int status =
+        find_side(host, who, request.source, (request.flags & GNTCOPY_source_gref) != 0, false, request.len, from);
+    if (status == GNTST_okay)
+        status = find_side(host, who, request.dest, (request.flags & GNTCOPY_dest_gref) != 0, true, request.len, into);
+    if (status == GNTST_okay && who.grants.copies_to_defer != 0) {
+        --who.grants.copies_to_defer;
+        status = GNTST_eagain;
+    }
+    request.status = static_cast<std::int16_t>(status);
+    if (status == GNTST_okay)
+        std::memmove(into, from, request.len);
+}
+
+void transfer(hypervisor& host, domain& who, gnttab_transfer_t& request) {
+    const gfn frame{request.mfn};
+    domain* const to = host.find(domid{request.domid});
+    if (!host.frames.valid(frame) || host.frames.owner(frame) != raw(who.id()) || who.maps(frame) ||
+        host.frames.seen_by_others(frame) != 0) {
+        request.status = GNTST_bad_page;
+        return;
+    }
+    if (to == nullptr) {
+        request.status = GNTST_bad_domain;
+        return;
+    }
+    request.status = GNTST_general_error;
+    if (request.ref >= capacity(to->grants) || host.frames.owned_by(raw(to->id())) >= to->frames_limit)
+        return;
+    const entry invited{host, to->grants, request.ref};
+    if (invited.flags() != GTF_accept_transfer || invited.peer() != raw(who.id()))
+        return;
+    invited.flags() |= GTF_transfer_committed;
+    host.frames.set_owner(frame, raw(to->id()));
+    invited.set_frame(frame);
+    invited.flags() |= GTF_transfer_completed;
+    request.status = GNTST_okay;
 }
 
 long setup_table(hypervisor& host, domain& who, gnttab_setup_table_t& request) {
@@ -207,6 +309,14 @@ long grant_table_op(hypervisor& host, domain& who, unsigned long operation, void
     case GNTTABOP_unmap_grant_ref:
         for (unsigned long i = 0; i < count; ++i)
             unmap(host, who, static_cast<gnttab_unmap_grant_ref_t*>(argument)[i]);
+        return 0;
+    case GNTTABOP_copy:
+        for (unsigned long i = 0; i < count; ++i)
+            copy(host, who, static_cast<gnttab_copy_t*>(argument)[i]);
+        return 0;
+    case GNTTABOP_transfer:
+        for (unsigned long i = 0; i < count; ++i)
+            transfer(host, who, static_cast<gnttab_transfer_t*>(argument)[i]);
         return 0;
     case GNTTABOP_query_size: {
         auto& request = *static_cast<gnttab_query_size_t*>(argument);

@@ -76,6 +76,40 @@ void domain::free_pages(void* page, std::size_t count) noexcept {
     own_.give(page, count);
 }
 
+long domain::protect_pages(void* page, std::size_t count, xen::protection allowed) noexcept {
+    if (!own_.contains(page))
+        return -XEN_EINVAL;
+    memory::protect(page, count, allowed != xen::protection::none, allowed == xen::protection::read_write);
+    return 0;
+}
+
+gfn domain::detach_frame(void* page) noexcept {
+    memory::unmap(page);
+    return std::exchange(frames_.at(own_.index(page)), gfn{});
+}
+
+long domain::attach_frame(void* page, gfn frame) noexcept {
+    if (!host_.frames.valid(frame) || host_.frames.owner(frame) != xen::raw(id_))
+        return -XEN_EINVAL;
+    frames_.at(own_.index(page)) = frame;
+    host_.frames.map(page, frame, true);
+    return 0;
+}
+
+long domain::map_foreign_frame(void* page, domid owner, gfn frame, bool writable) noexcept {
+    if (!privileged_)
+        return -XEN_EPERM;
+    if (!windows_.contains(page) || host_.find(owner) == nullptr || !host_.frames.valid(frame) ||
+        host_.frames.owner(frame) != xen::raw(owner))
+        return -XEN_EINVAL;
+    host_.frames.map(page, frame, writable);
+    return 0;
+}
+
+bool domain::maps(gfn frame) const noexcept {
+    return std::find(frames_.begin(), frames_.end(), frame) != frames_.end();
+}
+
 gfn domain::frame_of(const void* page) const noexcept {
     return own_.contains(page) ? frames_[own_.index(page)] : gfn{};
 }
@@ -175,7 +209,7 @@ long hypervisor::dispatch(domain& who, unsigned long number, const unsigned long
             return populate_physmap(*this, who, *reinterpret_cast<xen_memory_reservation_t*>(arguments[1]));
         case XENMEM_maximum_reservation:
             return maximum_reservation(*this, who, *reinterpret_cast<domid_t*>(arguments[1]));
-        default: return -XEN_ENOSYS;
+        default: return memory_op(*this, who, arguments[0], reinterpret_cast<void*>(arguments[1]));
         }
     default: return -XEN_ENOSYS;
     }

@@ -13,10 +13,11 @@
 #include "grants.hpp"
 #include "information.hpp"
 #include "memory.hpp"
+#include "reservations.hpp"
 #include "toolstack.hpp"
 
 #include <halvm/fiber.hpp>
-#include <halvm/xen/platform.hpp>
+#include <halvm/xen/pages.hpp>
 
 #include <cstdint>
 #include <deque>
@@ -43,7 +44,7 @@ public:
     domain(const domain&) = delete;
     domain& operator=(const domain&) = delete;
 
-    // What xen::Platform asks for.
+    // What xen::Platform and xen::MemoryPlatform ask for.
     long hypercall(unsigned long number, unsigned long first, unsigned long second, unsigned long third,
                    unsigned long fourth, unsigned long fifth) noexcept;
     shared_info_t& shared_info() noexcept;
@@ -56,6 +57,10 @@ public:
     [[nodiscard]] std::uint64_t window_address(const void* page) const noexcept;
     long map_frame(void* page, gfn frame) noexcept;
     void unmap_frame(void* page) noexcept;
+    long protect_pages(void* page, std::size_t count, xen::protection allowed) noexcept;
+    gfn detach_frame(void* page) noexcept;
+    long attach_frame(void* page, gfn frame) noexcept;
+    long map_foreign_frame(void* page, domid owner, gfn frame, bool writable) noexcept;
     xen::xenstore_place xenstore() noexcept { return store; }
 
     // What the test asks and sets.
@@ -64,13 +69,16 @@ public:
     [[nodiscard]] hypervisor& host() const noexcept { return host_; }
     [[nodiscard]] std::size_t pages_in_use() const noexcept { return own_.taken(); }
     [[nodiscard]] std::size_t windows_in_use() const noexcept { return windows_.taken(); }
+    /// Whether a frame lies behind one of its own pages.
+    [[nodiscard]] bool maps(gfn frame) const noexcept;
     [[nodiscard]] bool in_window(const void* page) const noexcept { return windows_.contains(page); }
 
     /// Looks whether this domain has been signalled: the poll of its event channels.
     std::function<void()> on_poll;
     /// Set by shutdown, to SHUTDOWN_*; -1 while the domain runs.
     int shutdown_reason = -1;
-    bool gone = false;  ///< destroyed: its hypercalls fail, its peers find it dead
+    std::size_t frames_limit = SIZE_MAX;  ///< how many frames it may have when it asks for more, or accepts one
+    bool gone = false;                    ///< destroyed: its hypercalls fail, its peers find it dead
     xen::xenstore_place store{};
     event_state events;
     grant_state grants;
@@ -85,7 +93,7 @@ private:
     address_range windows_;
     std::vector<gfn> frames_;  // under each page of own_, by index
 };
-static_assert(xen::Platform<domain>);
+static_assert(xen::MemoryPlatform<domain>);
 
 class hypervisor final : public fiber::machine {
 public:

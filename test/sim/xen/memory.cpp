@@ -62,6 +62,15 @@ bool memory::valid(gfn frame) const noexcept {
     return halvm::xen::raw(frame) < frames_ && used_[halvm::xen::raw(frame)];
 }
 
+void memory::set_owner(gfn frame, domid_t who) { owners_.at(halvm::xen::raw(frame)) = who; }
+
+std::size_t memory::owned_by(domid_t who) const {
+    std::size_t count = 0;
+    for (std::size_t frame = 0; frame < frames_; ++frame)
+        count += used_[frame] && owners_[frame] == who;
+    return count;
+}
+
 void memory::map(void* page, gfn frame, bool writable) {
     checked(mmap(page, page_size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, file_,
                  at(frame) - view_),
@@ -71,6 +80,11 @@ void memory::map(void* page, gfn frame, bool writable) {
 void memory::unmap(void* page) {
     checked(mmap(page, page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0),
             "unmap a frame");
+}
+
+void memory::protect(void* page, std::size_t count, bool readable, bool writable) {
+    if (mprotect(page, count * page_size, (readable ? PROT_READ : 0) | (writable ? PROT_WRITE : 0)) != 0)
+        throw std::system_error{errno, std::generic_category(), "protect pages"};
 }
 
 unsigned& memory::seen_by_others(gfn frame) { return seen_.at(halvm::xen::raw(frame)); }

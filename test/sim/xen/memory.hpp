@@ -32,10 +32,14 @@ public:
     [[nodiscard]] std::byte* at(gfn frame) const;
     [[nodiscard]] bool valid(gfn frame) const noexcept;
     /// Pre: the frame is valid.
-    domid_t& owner(gfn frame) { return owners_.at(halvm::xen::raw(frame)); }
+    [[nodiscard]] domid_t owner(gfn frame) const { return owners_.at(halvm::xen::raw(frame)); }
+    void set_owner(gfn frame, domid_t who);
+    /// How many frames are this domain's.
+    [[nodiscard]] std::size_t owned_by(domid_t who) const;
 
     void map(void* page, gfn frame, bool writable);
     static void unmap(void* page);
+    static void protect(void* page, std::size_t count, bool readable, bool writable);
 
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_.size(); }
 
