@@ -53,6 +53,13 @@ inline long shutdown(unsigned reason) noexcept {
     return call(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &request);
 }
 
+/// Has Xen end the domain (SHUTDOWN_watchdog) unless it is set again within `seconds`. An `id` of 0 makes a new timer,
+/// and its number is returned; 0 `seconds` removes one. [xen/sched.h: SCHEDOP_watchdog]
+inline long watchdog(std::uint32_t id, std::uint32_t seconds) noexcept {
+    sched_watchdog_t request{id, seconds};
+    return call(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &request);
+}
+
 /// Lets other domains run; used while polling.
 inline long yield() noexcept { return call(__HYPERVISOR_sched_op, SCHEDOP_yield, nullptr); }
 

@@ -8,6 +8,7 @@
 #include "text/line_writer.hpp"
 
 #include <halvm/contract.hpp>
+#include <halvm/fiber/scheduler.hpp>
 #include <halvm/panic.hpp>
 
 #include <array>
@@ -52,6 +53,20 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* data) noexcept {
     return _URC_NO_REASON;
 }
 
+void print_heading() noexcept {
+    line_writer line;
+    line.text("backtrace");
+    if (auto* const own = fiber::detail::of_this_vcpu) {
+        line.text(" of fiber ");
+        line.text(own->current().name());
+        // No watchdog is to end the domain before the report is out.
+        if (own->watched_by() != nullptr)
+            own->watched_by()->idle_begins(fiber::never);
+    }
+    line.text(":\n");
+    console_emergency(line.view());
+}
+
 [[noreturn]] void finish(line_writer& message, std::uintptr_t first, void (*print)(const void*) = nullptr,
                          const void* state = nullptr) noexcept {
     // A second panic can only come from what follows, most likely from a stack that cannot be walked.
@@ -66,7 +81,7 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* data) noexcept {
     console_emergency(message.view());
     if (print != nullptr)
         print(state);
-    console_emergency("backtrace:\n");
+    print_heading();
     walk progress{first};
     _Unwind_Backtrace(visit, &progress);
     fiber::print_other_fibers();

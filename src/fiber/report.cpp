@@ -64,16 +64,6 @@ void stack_overrun(const task& owner) noexcept {
     panic(text.c_str());
 }
 
-void report_long_run(const task& one, instant ran) noexcept {
-    line_writer text;
-    text.text("halvm: fiber ");
-    text.text(one.name());
-    text.text(" ran for ");
-    text.decimal(ran / 1'000'000);
-    text.text(" ms without yielding\n");
-    report_text(text.view());
-}
-
 void print_fibers() noexcept {
     std::size_t left = most_lines;
     std::size_t more = 0;

@@ -11,8 +11,6 @@ namespace halvm::fiber {
 
 [[noreturn]] void stack_overrun(const task& owner) noexcept;
 
-void report_long_run(const task& one, instant ran) noexcept;
-
 /// Prints a line for each fiber: name, state, what it waits for, how much of its stack was used; the oldest 32 and the
 /// one that runs. For panics too: allocates nothing and touches no lock.
 void print_fibers() noexcept;

@@ -74,8 +74,8 @@ extern "C" {
 
 /// The running fiber yields, waits or ends: looks at what it has done since it was switched to.
 [[gnu::always_inline]] inline void scheduler::end_stretch() noexcept {
-    if (watchdog_ != 0)
-        check_watchdog();
+    if (watcher_ != nullptr)
+        watcher_->stretch_ends(*current_);
     if (!current_->stack.guarded)
         check_stack(*current_);
 }
@@ -201,10 +201,11 @@ task& scheduler::next() noexcept {
         const instant deadline = timers_.earliest();
         if (deadline == never && !deadlock_reported_)
             report_deadlock();
+        if (watcher_ != nullptr)
+            watcher_->idle_begins(deadline);
         machine_.wait(deadline);
-        // The time in which nobody could run is nobody's.
-        if (watchdog_ != 0)
-            switched_at_ = machine_.now();
+        if (watcher_ != nullptr)
+            watcher_->idle_ends();
     }
     task& first = runnable_.front();
     runnable_.pop_front();
@@ -268,13 +269,6 @@ void scheduler::report_deadlock() noexcept {
                     return;
     deadlock_reported_ = true;
     machine_.deadlock();
-}
-
-void scheduler::check_watchdog() noexcept {
-    const instant now = machine_.now();
-    if (const instant ran = now - switched_at_; ran > watchdog_)
-        report_long_run(*current_, ran);
-    switched_at_ = now;
 }
 
 }  // namespace halvm::fiber

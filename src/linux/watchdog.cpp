@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Names the fiber that keeps the processor: when it gives way, and in a signal handler when it does not. The handler
 // runs on the stack that handlers_start() gave it, because a fiber's may be small.
+#include "fiber/long_runs.hpp"
 #include "fiber/report.hpp"
 #include "text/line_writer.hpp"
 
@@ -20,6 +21,9 @@ namespace {
 
 constexpr auto attempted = "watch over fibers";
 
+struct process_watchdog final : long_runs {};
+constinit process_watchdog watchdog;
+
 instant limit = 0;
 instant named = 0;  // the beginning of the last stretch that was
 timer_t ticker{};
@@ -31,7 +35,7 @@ void look(int) {
     const int error_number = errno;
     auto& own = this_scheduler();
     const task& one = own.current();
-    const instant began = own.stretch_began();
+    const instant began = watchdog.since();
     const instant now = own.now();
     // While nobody can run, the last fiber that did is waiting.
     if (one.state == task_state::running && began != named && now > began && now - began > limit) {
@@ -85,12 +89,12 @@ result<void> start_watchdog(std::chrono::nanoseconds longest) noexcept {
     // Twice in each limit, so that half of it is the most by which a fiber is named late.
     if (!arm(std::max<instant>(limit / 2, 1'000'000)))
         return failure{error{std::make_error_code(std::errc{errno}), attempted}};
-    this_scheduler().watch(limit);
+    watchdog.start(limit);
     return {};
 }
 
 void stop_watchdog() noexcept {
-    this_scheduler().watch(0);
+    watchdog.stop();
     if (has_timer)
         arm(0);
 }

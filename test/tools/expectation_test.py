@@ -54,8 +54,12 @@ class ExpectationTest(unittest.TestCase):
     def test_a_stack_overflow_without_a_dump_fails(self) -> None:
         self.assertEqual(verdict("stack-overflow:main", end="crash"), "fail")
 
+    def test_a_watchdog_wants_the_fiber(self) -> None:
+        self.assertEqual(verdict("watchdog:main", end="watchdog"), "fail")
+        self.assertEqual(verdict("watchdog:main", end="crash", rip=1), "fail")
+
     def test_bad_expectations_are_refused(self) -> None:
-        for good in ("success", "crash", "stack-overflow:x", "panic:x", "status:-1", "output:a|b"):
+        for good in ("success", "crash", "stack-overflow:x", "watchdog:x", "panic:x", "status:-1", "output:a|b"):
             check_syntax(good)
         for bad in ("sucess", "status:x", "panic", "panic:(", "output"):
             with self.assertRaises(LabError, msg=bad):

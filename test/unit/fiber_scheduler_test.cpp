@@ -2,6 +2,7 @@
 // Who runs when: order, sleeping, idleness, deadlocks, and what ends a wait.
 #include "fiber_world.hpp"
 
+#include "fiber/long_runs.hpp"
 #include "fiber/report.hpp"
 
 #include <string>
@@ -297,9 +298,14 @@ TEST_CASE("scheduler: the listing names each fiber, what it waits for and the st
     never_set.set();
 }
 
+namespace {
+struct watch_for_test final : fiber::long_runs {};
+}  // namespace
+
 TEST_CASE("watchdog: names a fiber that ran too long when it yields, waits or ends, and no fiber that slept") {
     fiber_world world;
-    world.fibers.watch(10'000'000);
+    watch_for_test watch;
+    watch.start(10'000'000);
     test::reports();
     auto sleeper = fiber::spawn([] { fiber::sleep(fiber::within(1h)); }, {.name = "sleeper"});
     sleeper.join();
@@ -326,6 +332,10 @@ TEST_CASE("watchdog: names a fiber that ran too long when it yields, waits or en
     fiber::yield();
     fiber::yield();
     CHECK(test::reports() == "halvm: fiber main ran for 25 ms without yielding\n");
+    watch.stop();
+    world.time += 25'000'000;
+    fiber::yield();
+    CHECK(test::reports().empty());
 }
 
 }  // namespace

@@ -68,6 +68,7 @@ class Crash:
     registers: dict[str, int]
     stack: list[tuple[int, int]] = field(default_factory=list)  # (address, word)
     fiber: Stack | None = None  # the stack of the fiber that ran
+    watchdog: bool = False  # no crash: the domain did not set its watchdog in time
 
     @property
     def rsp(self) -> int:
@@ -93,17 +94,21 @@ def parse(xen_lines: str, domain: int) -> Crash | None:
 
 
 def of_run(run: DomainRun) -> Crash | None:
-    """The crash that ended a run, with all that is known about it."""
+    """The crash, or Xen's watchdog, that ended a run, with all that is known about it."""
     found = parse(run.xen, run.domain)
+    if found is None and run.rip:
+        found = Crash(run.domain, run.rip, {"rsp": run.rsp})
     if found is not None:
+        found.watchdog = run.end == "watchdog"
         found.stack = run.stack or found.stack
         found.fiber = Stack(*run.fiber) if run.fiber else None
     return found
 
 
-def look_into(run: DomainRun, read: fibers.Read, kernel: Path, rsp: int) -> None:
+def look_into(run: DomainRun, read: fibers.Read, kernel: Path) -> None:
     """Takes from a crashed guest's memory what a report needs: the stack's words and whose stack it is."""
     symbols = with_symbols(kernel)
+    rsp = run.rsp
     fiber = _fiber_on(read, symbols, rsp)
     if fiber is not None:
         run.fiber = astuple(fiber)
@@ -232,6 +237,10 @@ def report(crash: Crash, kernel: Elf, symbols: Elf) -> str:
         lines.append(
             f'stack overflow in fiber "{stack.name}" (stack {stack.size // 1024} KiB){where}, rsp {crash.rsp:#x}'
         )
+    elif crash.watchdog:
+        name = stack_of(crash, symbols)
+        which = f'fiber "{name.name}"' if name else "a fiber"
+        lines.append(f"the watchdog ended the guest: {which} kept the processor, at rip {crash.rip:#x}")
     else:
         fault = crash.registers.get("cr2", 0)
         lines.append(f"the guest crashed at rip {crash.rip:#x}, rsp {crash.rsp:#x}, cr2 {fault:#x}")

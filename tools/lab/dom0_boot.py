@@ -47,6 +47,7 @@ class Options:
     stop_at: str = ""  # a pattern in the program's output after which nothing more is wanted
     input: str = ""  # typed at the guest's console
     input_after: str = ""  # when this pattern has come out; else as soon as the guest starts
+    nmi_after: str = ""  # a non-maskable interrupt is raised when this pattern has come out
 
 
 class _Output:
@@ -138,14 +139,15 @@ def run(
             found = crash.parse(result.xen, 0) if result.end == "crash" else None
             if found:
                 memory = Paged(machine.memory, found.registers.get("cr3", 0))
-                crash.look_into(result, memory.read, kernel, found.rsp)
+                result.rip, result.rsp = found.rip, found.rsp
+                crash.look_into(result, memory.read, kernel)
             return result
 
 
 def _watch(machine: Qemu, options: Options, output: _Output) -> DomainRun:
     begin = time.monotonic()
     deadline = begin + options.timeout
-    to_type = options.input
+    to_type, interrupt_after = options.input, options.nmi_after
     result = DomainRun()
     while True:
         data = machine.read(min(0.5, max(0.0, deadline - time.monotonic())))
@@ -162,6 +164,9 @@ def _watch(machine: Qemu, options: Options, output: _Output) -> DomainRun:
         if to_type and output.started and _seen(options.input_after, output.console):
             machine.write(with_time(to_type, time.time()))
             to_type = ""
+        if interrupt_after and _seen(interrupt_after, output.console):
+            machine.interrupt()
+            interrupt_after = ""
         if output.end():
             result.end = output.end() or ""
             break

@@ -135,7 +135,8 @@ class Domain:
             elif word == "c":
                 # A panic has said all there is to say.
                 if "halvm: panic:" not in self.result.console:
-                    crash.look_into(self.result, self._lane.ask_memory, self._guest.kernel, int(numbers[0]))
+                    self.result.rip, self.result.rsp = int(numbers[0]), int(numbers[1])
+                    crash.look_into(self.result, self._lane.ask_memory, self._guest.kernel)
                 self._lane.send(b"r 0 0\n")
             elif word == "f":
                 self.result.first_output_cpu_ns = int(numbers[1])
@@ -159,6 +160,11 @@ class Domain:
         """Type at the guest's console."""
         if self._watching and text:
             self._lane.send(f"i {len(text)}\n".encode() + text)
+
+    def interrupt(self) -> None:
+        """Raise a non-maskable interrupt."""
+        if self._watching:
+            self._lane.send(b"n\n")
 
     def _finish_watching(self) -> None:
         deadline = time.monotonic() + 20
@@ -215,6 +221,7 @@ class Limits:
     stop_at: str = ""
     input: str = ""
     input_after: str = ""
+    nmi_after: str = ""  # a non-maskable interrupt is raised when this came out
 
 
 def run_domain(
@@ -226,13 +233,16 @@ def run_domain(
 ) -> DomainRun:
     """Run a guest to its end, the limits' pattern, or the timeout."""
     limits = limits or Limits()
-    to_type = limits.input
+    to_type, interrupt_after = limits.input, limits.nmi_after
     with lab.memory(guest.megabytes()), lab.lane() as lane, Domain(lab, lane, guest) as domain:
         deadline = time.monotonic() + limits.timeout
         while not domain.over:
             if to_type and _seen(limits.input_after, domain.result.console):
                 domain.type(with_time(to_type, domain.wall_clock()))
                 to_type = ""
+            if interrupt_after and _seen(interrupt_after, domain.result.console):
+                domain.interrupt()
+                interrupt_after = ""
             output = domain.poll(min(0.5, max(0.0, deadline - time.monotonic())))
             if output and on_output:
                 on_output(output)

@@ -24,8 +24,12 @@ class DomainRun:
     status: int | None = None
     panicked: bool = False
     seconds: float = 0.0
-    stack: list[tuple[int, int]] = field(default_factory=list)  # of a crashed guest: (address, word)
-    fiber: tuple[str, int, int, int] | None = None  # a crash.Stack: the fiber that ran when it crashed
+    # Of a guest that crashed, or that its watchdog ended: registers, (address, word) of the stack, and the crash.Stack
+    # of the fiber that ran.
+    rip: int = 0
+    rsp: int = 0
+    stack: list[tuple[int, int]] = field(default_factory=list)
+    fiber: tuple[str, int, int, int] | None = None
     cpu_ns: int = 0
     first_output_cpu_ns: int = 0
     domain: int = 0

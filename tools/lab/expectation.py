@@ -28,11 +28,11 @@ class Judgement:
 def check_syntax(expect: str) -> None:
     kind, colon, rest = expect.partition(":")
     plain = expect in ("success", "crash")
-    with_argument = kind in ("panic", "stack-overflow", "status", "output") and colon
+    with_argument = kind in ("panic", "stack-overflow", "watchdog", "status", "output") and colon
     if not plain and not with_argument:
         raise LabError(
             f"unknown expectation {expect!r}",
-            "it is one of: success, panic:REGEX, crash, stack-overflow:FIBER, status:N, output:REGEX.",
+            "it is one of: success, panic:REGEX, crash, stack-overflow:FIBER, watchdog:FIBER, status:N, output:REGEX.",
         )
     try:
         int(rest) if kind == "status" else re.compile(rest)
@@ -65,6 +65,8 @@ def judge(expect: str, run: DomainRun, kernel: Path) -> Judgement:
         return Judgement("fail", "it panicked by itself; a crash that only Xen reports was expected")
     if kind == "crash":
         return _verdict(run.end == "crash", "Xen crashes it", run)
+    if kind == "watchdog":
+        return _watchdog(run, kernel, argument)
     return _stack_overflow(run, kernel, argument)
 
 
@@ -92,6 +94,16 @@ def _stack_overflow(run: DomainRun, kernel: Path, fiber: str) -> Judgement:
     if stack.name != fiber:
         return Judgement("fail", f"the stack of fiber {stack.name!r} overflowed, not that of {fiber!r}")
     return Judgement("pass", f"the stack of fiber {fiber} overflowed")
+
+
+def _watchdog(run: DomainRun, kernel: Path, fiber: str) -> Judgement:
+    found = crash.of_run(run)
+    if run.end != "watchdog" or found is None:
+        return Judgement("fail", f"an end by the watchdog was expected; {describe_end(run)}")
+    stack = crash.stack_of(found, elf.with_symbols(kernel))
+    if stack is None or stack.name != fiber:
+        return Judgement("fail", f"fiber {stack.name if stack else '?'} kept the processor, not {fiber}")
+    return Judgement("pass", f"the watchdog ended it while fiber {fiber} ran")
 
 
 def _verdict(holds: bool, wanted: str, run: DomainRun) -> Judgement:

@@ -109,6 +109,11 @@ class Qemu:
                 return b""
             return Path(file.name).read_bytes()
 
+    def interrupt(self) -> None:
+        """Raise a non-maskable interrupt, which Xen hands on to dom0."""
+        self._command("qmp_capabilities")
+        self._command("inject-nmi")
+
     def _command(self, name: str, arguments: dict[str, object] | None = None) -> bool:
         """Whether QEMU carried it out. Answers come one a line, among events and the greeting."""
         request = {"execute": name, **({"arguments": arguments} if arguments else {})}

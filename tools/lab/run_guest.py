@@ -29,7 +29,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--expect",
         default="success",
-        help="success, panic:REGEX, crash, stack-overflow:FIBER, status:N or output:REGEX",
+        help="success, panic:REGEX, crash, stack-overflow:FIBER, watchdog:FIBER, status:N or output:REGEX",
     )
     parser.add_argument("--memory", type=int, default=32, metavar="MB")
     parser.add_argument("--cpu", default="default", help="default, plain, max, or QEMU's words")
@@ -38,6 +38,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--extra", default="", help="the guest's command line")
     parser.add_argument("--input", default="", help=r"typed at its console; \n is a newline, @time@ the wall clock")
     parser.add_argument("--input-after", default="", metavar="REGEX", help="typed when this came out")
+    parser.add_argument("--nmi-after", default="", metavar="REGEX", help="a non-maskable interrupt is raised then")
     parser.add_argument("--config", type=Path, help="an xl configuration, for --boot domu")
     parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")
     parser.add_argument("--verbose", action="store_true", help="print the console when it passes too")
@@ -55,6 +56,7 @@ def _as_dom0(wanted: argparse.Namespace) -> DomainRun:
         stop_at=expectation.stop_pattern(wanted.expect),
         input=_newlines(wanted.input),
         input_after=wanted.input_after,
+        nmi_after=wanted.nmi_after,
     )
     return dom0_boot.run(wanted.elf, options)
 
@@ -75,6 +77,7 @@ def _as_domu(wanted: argparse.Namespace) -> DomainRun:
         stop_at=expectation.stop_pattern(wanted.expect),
         input=_newlines(wanted.input),
         input_after=wanted.input_after,
+        nmi_after=wanted.nmi_after,
     )
     elf.require_xen_kernel(wanted.elf)
     return run_in_shared_lab(guest, limits, wanted.cpu)

@@ -45,6 +45,19 @@ struct wait_limit {
     std::stop_token stop{};
 };
 
+/// Is told by the scheduler how fibers spend the time. watchdog.hpp has one for programs.
+class watcher {
+public:
+    /// The running fiber yields, waits or ends.
+    virtual void stretch_ends(const task& one) noexcept = 0;
+    /// Nobody can run before `until`, unless something happens outside.
+    virtual void idle_begins(instant until) noexcept = 0;
+    virtual void idle_ends() noexcept = 0;
+
+protected:
+    ~watcher() = default;
+};
+
 class scheduler {
 public:
     /// The calling thread becomes the first fiber, "main". `below` must outlive the scheduler.
@@ -89,13 +102,9 @@ public:
             visit(one);
     }
 
-    /// Names, when it yields or waits, each fiber that ran longer than `limit` nanoseconds at a stretch; 0 is off.
-    void watch(instant limit) noexcept {
-        watchdog_ = limit;
-        switched_at_ = now();
-    }
-    /// When the fiber that runs began to; kept only while there is a watchdog.
-    [[nodiscard]] instant stretch_began() const noexcept { return switched_at_; }
+    /// From now on `by` is told, until another is set; null is nobody.
+    void watch(watcher* by) noexcept { watcher_ = by; }
+    [[nodiscard]] watcher* watched_by() const noexcept { return watcher_; }
 
 private:
     using run_list =
@@ -120,14 +129,12 @@ private:
     void discard(task& one) noexcept;
     void report_deadlock() noexcept;
     void end_stretch() noexcept;
-    void check_watchdog() noexcept;
 
     machine& machine_;
     task* current_;
     run_list runnable_;
     unsigned until_poll_ = switches_between_polls;
-    instant watchdog_ = 0;
-    instant switched_at_ = 0;  // kept only while there is a watchdog
+    watcher* watcher_ = nullptr;
     int last_number_ = 1;
     task* finished_ = nullptr;  // its stack is given back once we are off it
     timer_wheel timers_;

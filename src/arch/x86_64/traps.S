@@ -22,6 +22,8 @@ halvm_trap_\vector:
         .irp vector, 0, 1, 2, 3, 4, 5, 6, 7, 9, 16, 18, 19
         trap \vector, 0
         .endr
+        .globl halvm_nmi
+halvm_nmi = halvm_trap_2
         .irp vector, 8, 10, 11, 12, 13, 14, 17
         trap \vector, 1
         .endr
@@ -90,7 +92,7 @@ trap_common:
         .globl halvm_trap_entries
         .p2align 3
 halvm_trap_entries:
-        .irp vector, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19
+        .irp vector, 0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19
         .quad \vector, halvm_trap_\vector
         .endr
         .quad 0, 0

@@ -18,6 +18,7 @@ struct trap_entry {
 extern const trap_entry halvm_trap_entries[];
 void halvm_failsafe();
 void halvm_event_upcall();
+void halvm_nmi();
 }
 
 namespace halvm::arch {
@@ -114,6 +115,9 @@ void install_traps() noexcept {
     xen::hypercall::set_trap_table(table.data());
     xen::hypercall::callback_register_at(CALLBACKTYPE_event, halvm_event_upcall);
     xen::hypercall::callback_register_at(CALLBACKTYPE_failsafe, halvm_failsafe);
+    // It comes at any moment, while the domain is blocked too, and leaves events masked. The way to look into a
+    // program that hangs: `xl trigger DOMAIN nmi`.
+    xen::hypercall::callback_register_at(CALLBACKTYPE_nmi, halvm_nmi);
 }
 
 }  // namespace halvm::arch

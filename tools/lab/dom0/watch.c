@@ -10,8 +10,9 @@
 //   s TSC               unpaused at this time stamp
 //   f TSC NANOSECONDS   first console output seen, and the domain's CPU time then
 //   o LENGTH            console output; LENGTH bytes follow
-//   c RSP               with --asked: it crashed, with this stack pointer; waits
-//                       for requests of its memory, until one is empty
+//   c RIP RSP           with --asked: it crashed, or its watchdog ended it, with
+//                       these registers; waits for requests of its memory, until
+//                       one is empty
 //   m LENGTH            memory that was asked for, up to the first byte that is
 //                       not mapped; LENGTH bytes follow
 //   e REASON NANOSECONDS  it shut down (Xen's number), with the CPU time it used
@@ -19,6 +20,7 @@
 // In:
 //   i LENGTH            LENGTH bytes follow, to be typed at the guest's console
 //   r ADDRESS LENGTH    asks for memory of a crashed guest; LENGTH 0 is the last request
+//   n                   raises a non-maskable interrupt, as `xl trigger` does
 //   q, or the end of the input: enough, exit
 //
 // Output is read from xenconsoled's log, which holds every byte from the first
@@ -220,6 +222,8 @@ static void obey_one_line(void)
     size_t length;
     if (line[0] == 'q')
         exit(0);
+    if (line[0] == 'n')
+        xc_domain_send_trigger(xc, domain, XEN_DOMCTL_SENDTRIGGER_NMI, 0);
     if (sscanf(line, "i %zu", &length) == 1) {
         typed = realloc(typed, typed_size + length);
         if (typed == NULL)
@@ -235,7 +239,7 @@ static void answer_requests(void)
     vcpu_guest_context_any_t context;
     if (xc_vcpu_getcontext(xc, domain, 0, &context) != 0)
         return;
-    send_line("c %" PRIu64 "\n", context.x64.user_regs.rsp);
+    send_line("c %" PRIu64 " %" PRIu64 "\n", context.x64.user_regs.rip, context.x64.user_regs.rsp);
     for (;;) {
         char line[64];
         read_line(line, sizeof line);
@@ -276,7 +280,7 @@ static bool ended(bool asked)
         if (log_offset != before)
             still = 0;
     }
-    if (info.shutdown_reason == SHUTDOWN_crash && asked)
+    if (asked && (info.shutdown_reason == SHUTDOWN_crash || info.shutdown_reason == SHUTDOWN_watchdog))
         answer_requests();
     send_line("e %u %" PRIu64 "\n", info.shutdown_reason, info.cpu_time);
     return true;
