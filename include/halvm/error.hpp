@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -51,19 +53,33 @@ public:
 
     /// "bind to port 7 of domain 2: Invalid argument", "XenStore: read domid: Permission denied".
     [[nodiscard]] std::string message() const {
-        std::string text{attempted_};
-        if (about_ == about::numbers) {
-            std::size_t from = 0;
+        std::string text;
+        put_message([&](std::string_view part) { text += part; });
+        return text;
+    }
+
+    /// The same in parts, in their order, for whoever has a place for it: calls `put` with std::string_views.
+    template <class Put>
+    void put_message(Put put) const {
+        std::string_view rest{attempted_};
+        if (about_ == about::numbers)
             for (const auto number : numbers_) {
-                from = text.find("{}", from);
-                if (from == std::string::npos)
+                const auto place = rest.find("{}");
+                if (place == std::string_view::npos)
                     break;
-                text.replace(from, 2, std::to_string(number));
+                std::array<char, 10> digits;
+                const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+                put(rest.substr(0, place));
+                put(std::string_view{digits.data(), static_cast<std::size_t>(end - digits.data())});
+                rest.remove_prefix(place + 2);
             }
-        } else if (!subject().empty()) {
-            text.append(text.empty() ? "" : " ").append(subject());
+        put(rest);
+        if (!subject().empty()) {
+            put(rest.empty() ? "" : " ");
+            put(subject());
         }
-        return text.append(text.empty() ? "" : ": ").append(code_.message());
+        put(*attempted_ == '\0' && subject().empty() ? "" : ": ");
+        put(code_.message());
     }
 
     friend bool operator==(const error& left, const std::error_code& right) noexcept { return left.code_ == right; }

@@ -36,6 +36,7 @@ _GROUPS = {
     "a domain does not share its CPU with other programs: there is nothing to schedule or to limit": """
         sched_setscheduler sched_setaffinity sched_getaffinity setpriority getpriority nice getrusage getrlimit
         setrlimit prctl ptrace reboot semget semop semctl msgget msgsnd msgrcv sem_open sem_close mq_open sysinfo""",
+    "a thread is asked to stop, and asks whether it should: std::jthread and std::stop_token": "pthread_cancel",
     "the clock belongs to Xen and is set from dom0": "settimeofday clock_settime adjtime stime clock_adjtime",
 }
 

@@ -18,6 +18,7 @@ namespace halvm::libc {
 
 [[gnu::weak]] void run_thread_destructors() {}
 [[gnu::weak]] void run_key_destructors() {}
+[[gnu::weak]] void orphan_mutexes() noexcept {}
 
 }  // namespace halvm::libc
 

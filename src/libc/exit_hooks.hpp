@@ -10,10 +10,14 @@ void run_thread_destructors();
 /// Destroys what the calling fiber stored under pthread keys. The end of a fiber does, exit() does not.
 void run_key_destructors();
 
-/// The end of a fiber: thread_local objects, then pthread keys.
+/// Whoever waits for a robust mutex of the calling fiber gets it, and is told.
+void orphan_mutexes() noexcept;
+
+/// The end of a fiber: thread_local objects, then pthread keys, then what it still holds.
 inline void end_of_fiber() {
     run_thread_destructors();
     run_key_destructors();
+    orphan_mutexes();
 }
 
 /// Calls the handler that the program gave to SIGABRT, if it did.

@@ -3,6 +3,8 @@
 #include <halvm/result.hpp>
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace {
 
@@ -35,6 +37,22 @@ TEST_CASE("result: value() of an error throws it") {
     } catch (const tl::bad_expected_access<halvm::error>& thrown) {
         CHECK(thrown.error().message() == broken.message());
     }
+}
+
+TEST_CASE("result: what() of what value() throws is the error's message, cut when it is long") {
+    const auto what = [](halvm::error reason) {
+        try {
+            static_cast<void>(halvm::result<int>{halvm::failure{reason}}.value());
+        } catch (const std::exception& thrown) {
+            return std::string{thrown.what()};
+        }
+        return std::string{};
+    };
+    CHECK(what(broken) == "read sector 7: Input/output error");
+    CHECK(what(halvm::error{broken.code(), "read {} of {}", 1, 2}) == "read 1 of 2: Input/output error");
+    CHECK(what(halvm::error{broken.code(), "read", std::string_view{"a"}}) == "read a: Input/output error");
+    const std::string much(300, 'm');
+    CHECK(what(halvm::error{broken.code(), much.c_str()}) == much.substr(0, 159));
 }
 
 TEST_CASE("result: carries what can only be moved") {

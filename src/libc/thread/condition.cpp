@@ -20,7 +20,8 @@ int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const libc::deadline
     if (const int error = pthread_mutex_unlock(mutex); error != 0)
         return error;
     const int error = libc::park_counted(waiting(condition), condition, "condition variable", until);
-    pthread_mutex_lock(mutex);
+    if (const int lost = pthread_mutex_lock(mutex); lost != 0)  // its owner ended meanwhile
+        return lost;
     return error == EAGAIN ? 0 : error;
 }
 

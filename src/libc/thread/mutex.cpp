@@ -2,10 +2,17 @@
 // pthread mutexes, in glibc's layout, which PTHREAD_MUTEX_INITIALIZER and std::mutex have compiled in. A mutex goes to
 // the fiber that has waited longest; `__nusers` counts those that wait.
 #include "libc/thread/parking.hpp"
+#include "libc/thread/robust.hpp"
 
 #include <pthread.h>
 
 namespace libc = halvm::libc;
+
+namespace halvm::libc {
+
+constinit const robust_table* robust = nullptr;
+
+}  // namespace halvm::libc
 
 namespace {
 
@@ -31,6 +38,8 @@ bool take(pthread_mutex_t* mutex) noexcept {
 
 /// A caller that holds a normal mutex waits for itself, which the scheduler reports.
 int lock(pthread_mutex_t* mutex, const libc::deadline& until) noexcept {
+    if (libc::is_robust(mutex))
+        return libc::robust->lock(mutex, until);
     while (!take(mutex)) {
         if (kind(mutex) == PTHREAD_MUTEX_ERRORCHECK && own(mutex))
             return EDEADLK;
@@ -50,13 +59,18 @@ extern "C" {
 int pthread_mutex_init(pthread_mutex_t* mutex, const pthread_mutexattr_t* attributes) noexcept {
     *mutex = {};
     if (attributes != nullptr)
-        mutex->__data.__kind = attributes->__align & 3;
+        mutex->__data.__kind =
+            (attributes->__align & 3) | ((attributes->__align & libc::robust_attribute) != 0 ? libc::robust_kind : 0);
     return 0;
 }
 
 int pthread_mutex_destroy(pthread_mutex_t* mutex) noexcept { return held(mutex) ? EBUSY : 0; }
 
-int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept { return take(mutex) ? 0 : EBUSY; }
+int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
+    if (libc::is_robust(mutex))
+        return libc::robust->try_lock(mutex);
+    return take(mutex) ? 0 : EBUSY;
+}
 
 int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept { return lock(mutex, {}); }
 
@@ -69,6 +83,8 @@ int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) noexc
 }
 
 int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
+    if (libc::is_robust(mutex))
+        return libc::robust->unlock(mutex);
     if (kind(mutex) != PTHREAD_MUTEX_NORMAL && !own(mutex))
         return EPERM;
     if (mutex->__data.__count != 0) {

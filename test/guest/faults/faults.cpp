@@ -3,6 +3,7 @@
 // program that survives says FAILURE.
 #include <halvm/contract.hpp>
 #include <halvm/program.hpp>
+#include <halvm/result.hpp>
 
 #include <cstdint>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace {
@@ -76,6 +78,11 @@ void trap() { __builtin_trap(); }
 
 void uncaught() { throw std::runtime_error{"nobody catches this"}; }
 void uncaught_int() { throw 42; }
+void uncaught_error() {
+    const halvm::result<int> none =
+        halvm::failure(halvm::error{std::make_error_code(std::errc::permission_denied), "open gate {}", 7});
+    sink = none.value();
+}
 void abort_program() { std::abort(); }
 void terminate() { std::terminate(); }
 void broken_contract() {
@@ -121,6 +128,7 @@ constexpr fault faults[]{{"write_text", write_text},
                          {"trap", trap},
                          {"uncaught", uncaught},
                          {"uncaught_int", uncaught_int},
+                         {"uncaught_error", uncaught_error},
                          {"abort", abort_program},
                          {"terminate", terminate},
                          {"broken_contract", broken_contract},
