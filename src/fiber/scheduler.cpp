@@ -10,7 +10,6 @@
 #include <boost/context/detail/fcontext.hpp>
 
 #include <cstddef>
-#include <optional>
 #include <utility>
 
 namespace halvm::fiber {
@@ -99,7 +98,7 @@ struct trampoline {
     }
 };
 
-scheduler::scheduler(machine& below) noexcept : machine_{below}, current_{&main_} {
+[[gnu::cold]] scheduler::scheduler(machine& below) noexcept : machine_{below}, current_{&main_} {
     Expects(detail::of_this_vcpu == nullptr);
     detail::of_this_vcpu = this;
     main_.state = task_state::running;
@@ -133,12 +132,12 @@ wake scheduler::wait(wait_queue& queue, const wait_limit& limit, void* slot) noe
 }
 
 wake scheduler::wait_any(waiter& first, const wait_limit& limit) noexcept {
-    task& self = *current_;
-    if (limit.stop.stop_requested())
-        return wake::stopped;
+    if (limit.stoppable != nullptr)
+        return limit.stoppable(*this, first, limit);
     if (limit.deadline != never && limit.deadline <= machine_.now())
         return wake::timed_out;
 
+    task& self = *current_;
     self.waits = &first;
     self.fired = nullptr;
     for (waiter* one = &first; one != nullptr; one = one->sibling) {
@@ -148,15 +147,6 @@ wake scheduler::wait_any(waiter& first, const wait_limit& limit) noexcept {
     self.state = task_state::waiting;
     if (limit.deadline != never)
         timers_.insert(self, limit.deadline);
-    const auto stop_waiting = [this, &self] {
-        if (self.state == task_state::waiting)
-            wake_up(self, wake::stopped, nullptr);
-    };
-    // Runs in the fiber that asks to stop.
-    std::optional<std::stop_callback<decltype(stop_waiting)>> on_stop;
-    if (limit.stop.stop_possible())
-        on_stop.emplace(limit.stop, stop_waiting);
-    // A stop that was asked for in this moment has made the fiber runnable again; it still gives way to the others.
     block();
     return self.how;
 }
@@ -261,7 +251,7 @@ void scheduler::discard(task& one) noexcept {
     give_back_stack(stack);
 }
 
-void scheduler::report_deadlock() noexcept {
+[[gnu::cold]] void scheduler::report_deadlock() noexcept {
     for (const task& one : all_)
         if (!one.service)
             for (const waiter* place = one.waits; place != nullptr; place = place->sibling)

@@ -11,6 +11,8 @@ void line_writer::text(std::string_view add) noexcept {
     size_ += add.size();
 }
 
+void line_writer::text(const char* add) noexcept { text(std::string_view{add}); }
+
 void line_writer::number(std::uint64_t value, unsigned base, std::string_view prefix, std::size_t digits) noexcept {
     std::array<char, 20> reversed;
     std::size_t count = 0;

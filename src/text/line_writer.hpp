@@ -14,6 +14,8 @@ namespace halvm {
 class line_writer {
 public:
     void text(std::string_view add) noexcept;
+    /// The same; a call with a literal is shorter.
+    void text(const char* add) noexcept;
 
     void hex(std::uint64_t value) noexcept { number(value, 16, "0x", 1); }
     void hex_padded(std::uint64_t value) noexcept { number(value, 16, "", 16); }

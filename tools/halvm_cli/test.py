@@ -81,6 +81,9 @@ def main(arguments: argparse.Namespace) -> int:
         # Who does not want QEMU, or cannot have it, still gets the other tiers.
         with contextlib.suppress(LabError):
             setup.ensure(packages.HOST)
+    if "tools" in wanted:
+        with contextlib.suppress(LabError):
+            setup.ensure(packages.TESTS)
     tally = Tally()
     without_lab = _why_no_lab()
     ran = []

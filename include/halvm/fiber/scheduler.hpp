@@ -34,15 +34,24 @@ protected:
     ~machine() = default;
 };
 
+struct wait_limit;
+
+namespace detail {
+wake wait_until_stopped(scheduler& own, waiter& first, const wait_limit& limit) noexcept;
+}
+
 /// How long a wait may take. Made of a deadline, a stop token, both, or nothing, which waits for ever.
 struct wait_limit {
     constexpr wait_limit() noexcept = default;
     constexpr explicit wait_limit(instant until) noexcept : deadline{until} {}
-    wait_limit(std::stop_token token) noexcept : stop{std::move(token)} {}
-    wait_limit(instant until, std::stop_token token) noexcept : deadline{until}, stop{std::move(token)} {}
+    wait_limit(std::stop_token token) noexcept : wait_limit{never, std::move(token)} {}
+    wait_limit(instant until, std::stop_token token) noexcept
+        : deadline{until}, stop{std::move(token)}, stoppable{&detail::wait_until_stopped} {}
 
     instant deadline = never;
     std::stop_token stop{};
+    /// How a wait looks at the token. A program that makes none of these has no code for it.
+    wake (*stoppable)(scheduler& own, waiter& first, const wait_limit& limit) noexcept = nullptr;
 };
 
 /// Is told by the scheduler how fibers spend the time. watchdog.hpp has one for programs.
@@ -119,6 +128,7 @@ private:
 
     friend struct trampoline;
     friend struct layout;
+    friend wake detail::wait_until_stopped(scheduler& own, waiter& first, const wait_limit& limit) noexcept;
 
     void wake_up(task& one, wake how, waiter* by) noexcept;
     void block() noexcept;

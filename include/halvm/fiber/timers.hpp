@@ -122,12 +122,37 @@ private:
 
     template <class Fire>
     void expire_slot(slot_list& list, instant now, Fire& fire) {
-        list.sort([](const timer& left, const timer& right) { return left.deadline_ < right.deadline_; });
+        sort(list);
         // What is left of the list stays findable while `fire` runs, for it may cancel any of it.
         while (!list.empty() && list.front().deadline_ <= now) {
             timer& one = list.front();
             cancel(one);
             fire(one);
+        }
+    }
+
+    /// A merge sort that keeps the order of equal ones, in a fraction of the code of Boost.Intrusive's: it takes the
+    /// list apart into runs of 1, 2, 4 ... timers, and puts each two of them together.
+    [[gnu::noinline]] static void sort(slot_list& list) noexcept {
+        for (std::size_t run = 1, merges = 2; merges > 1; run *= 2) {
+            slot_list sorted;
+            for (merges = 0; !list.empty(); ++merges) {
+                auto left = list.begin();
+                auto right = left;
+                std::size_t lefts = 0;
+                for (; lefts != run && right != list.end(); ++lefts)
+                    ++right;
+                for (std::size_t rights = run; lefts != 0 || (rights != 0 && right != list.end());) {
+                    const bool from_right =
+                        rights != 0 && right != list.end() && (lefts == 0 || right->deadline_ < left->deadline_);
+                    auto& next = from_right ? right : left;
+                    timer& one = *next;
+                    next = list.erase(next);
+                    --(from_right ? rights : lefts);
+                    sorted.push_back(one);
+                }
+            }
+            list.swap(sorted);
         }
     }
 

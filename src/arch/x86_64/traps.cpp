@@ -9,6 +9,7 @@
 #include "text/line_writer.hpp"
 
 #include <array>
+#include <cstring>
 
 extern "C" {
 struct trap_entry {
@@ -62,25 +63,33 @@ void describe(line_writer& out, const trap_frame& frame) {
     }
 }
 
-void print_registers(const void* state) {
-    const auto& frame = *static_cast<const trap_frame*>(state);
-    const struct {
-        const char* name;
+struct register_place {
+    char name[4];
+    std::uint8_t offset;
+};
+constexpr register_place registers[]{
+    {"rip", offsetof(trap_frame, rip)}, {"rsp", offsetof(trap_frame, rsp)}, {"rfl", offsetof(trap_frame, rflags)},
+    {"rax", offsetof(trap_frame, rax)}, {"rbx", offsetof(trap_frame, rbx)}, {"rcx", offsetof(trap_frame, rcx)},
+    {"rdx", offsetof(trap_frame, rdx)}, {"rsi", offsetof(trap_frame, rsi)}, {"rdi", offsetof(trap_frame, rdi)},
+    {"rbp", offsetof(trap_frame, rbp)}, {"r8 ", offsetof(trap_frame, r8)},  {"r9 ", offsetof(trap_frame, r9)},
+    {"r10", offsetof(trap_frame, r10)}, {"r11", offsetof(trap_frame, r11)}, {"r12", offsetof(trap_frame, r12)},
+    {"r13", offsetof(trap_frame, r13)}, {"r14", offsetof(trap_frame, r14)}, {"r15", offsetof(trap_frame, r15)}};
+
+void print_registers(const void* frame) {
+    line_writer line;
+    int column = 0;
+    for (const register_place& one : registers) {
         std::uint64_t value;
-    } registers[]{{"rip", frame.rip}, {"rsp", frame.rsp}, {"rfl", frame.rflags}, {"rax", frame.rax}, {"rbx", frame.rbx},
-                  {"rcx", frame.rcx}, {"rdx", frame.rdx}, {"rsi", frame.rsi},    {"rdi", frame.rdi}, {"rbp", frame.rbp},
-                  {"r8 ", frame.r8},  {"r9 ", frame.r9},  {"r10", frame.r10},    {"r11", frame.r11}, {"r12", frame.r12},
-                  {"r13", frame.r13}, {"r14", frame.r14}, {"r15", frame.r15}};
-    for (std::size_t i = 0; i < std::size(registers);) {
-        line_writer line;
-        for (int column = 0; column < 3 && i < std::size(registers); ++column, ++i) {
-            line.text("  ");
-            line.text(registers[i].name);
-            line.text(" ");
-            line.hex_padded(registers[i].value);
+        std::memcpy(&value, static_cast<const std::byte*>(frame) + one.offset, sizeof value);
+        line.text("  ");
+        line.text(one.name);
+        line.text(" ");
+        line.hex_padded(value);
+        if (++column % 3 == 0) {
+            line.text("\n");
+            core::console_emergency(line.view());
+            line.clear();
         }
-        line.text("\n");
-        core::console_emergency(line.view());
     }
 }
 
