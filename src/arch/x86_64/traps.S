@@ -6,7 +6,6 @@
 
 // One entry a vector: brings the frame to one shape and pushes the vector.
         .macro trap vector, has_error_code
-        .p2align 4
 halvm_trap_\vector:
         .if \has_error_code
         .else
