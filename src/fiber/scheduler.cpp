@@ -47,9 +47,9 @@ struct layout {
 #pragma GCC diagnostic pop
 static_assert(offsetof(stack_memory, size) == 8 && offsetof(stack_memory, guarded) == 16);
 
-extern "C" {
-[[gnu::used, gnu::retain]] extern constinit const layout halvm_fiber_layout{};
-}
+// gdb takes the name in the program for a constant without an address; the name in the image has one.
+extern const layout places __asm__("halvm_fiber_layout");
+[[gnu::used, gnu::retain]] constinit const layout places{};
 
 /// Runs on the stack of the fiber that was switched to: keeps where the one before it goes on, or gives back the
 /// stack of one that has ended.
