@@ -37,6 +37,8 @@ inline void end_machine(task&) noexcept { libc::end_of_fiber(); }
 inline void forget_machine(task&) noexcept {}
 
 inline void leave_machine(task&, task& to) noexcept { arch::set_fs_base(to.kept[0]); }
+
+constexpr bool announces_switches() noexcept { return false; }
 inline void enter_machine(task&) noexcept {}
 
 }  // namespace halvm::fiber

@@ -51,24 +51,22 @@ static_assert(offsetof(stack_memory, size) == 8 && offsetof(stack_memory, guarde
 extern const layout places __asm__("halvm_fiber_layout");
 [[gnu::used, gnu::retain]] constinit const layout places{};
 
-/// Runs on the stack of the fiber that was switched to: keeps where the one before it goes on, or gives back the
-/// stack of one that has ended.
-[[gnu::always_inline]] inline void scheduler::after_switch(void* context, void* previous) noexcept {
-    static_cast<task*>(previous)->context = context;
-    enter_machine(*current_);
+/// The rest of what is to be done on the stack of the fiber that was switched to: gives back the stack of one that has
+/// ended.
+void scheduler::settle(const task& previous) noexcept {
+    if (&previous != current_)
+        enter_machine(*current_);
     if (finished_ != nullptr)
         discard(*std::exchange(finished_, nullptr));
+    unsettled_ = announces_switches();
 }
 
-// Inlined, as block() is, into whatever a fiber calls to wait: Boost.Context goes on in the other fiber by a jump, not
-// by a return, after which the processor predicts the next returns wrongly. The fewer there are, the better.
-[[gnu::always_inline]] inline void scheduler::switch_to(task& to) noexcept {
+[[gnu::always_inline]] inline scheduler::transfer scheduler::jump_to(task& to) {
     task& from = *current_;
     current_ = &to;
     to.state = task_state::running;
     leave_machine(from, to);
-    const auto back = context::jump_fcontext(to.context, &from);
-    after_switch(back.fctx, back.data);
+    return context::jump_fcontext(to.context, &from);
 }
 
 /// The running fiber yields, waits or ends: looks at what it has done since it was switched to.
@@ -79,20 +77,11 @@ extern const layout places __asm__("halvm_fiber_layout");
         check_stack(*current_);
 }
 
-[[gnu::always_inline]] inline void scheduler::block() noexcept {
-    end_stretch();
-    task& to = next();
-    if (&to == current_)
-        to.state = task_state::running;
-    else
-        switch_to(to);
-}
-
 /// Where a fiber's first switch ends up.
 struct trampoline {
     static void begin(context::transfer_t from) noexcept {
         scheduler& own = *detail::of_this_vcpu;
-        own.after_switch(from.fctx, from.data);
+        own.arrive(from);
         own.current_->body(*own.current_);
         own.finish();
     }
@@ -105,6 +94,7 @@ struct trampoline {
     main_.stack.guarded = true;  // whatever it is, it is not ours to check
     main_.set_name("main");
     adopt_machine(main_);
+    unsettled_ = announces_switches();
     all_.push_back(main_);
 }
 
@@ -113,41 +103,48 @@ scheduler::~scheduler() {
     detail::of_this_vcpu = nullptr;
 }
 
-void scheduler::yield() noexcept {
+scheduler::transfer scheduler::leave_runnable() {
     end_stretch();
     if (--until_poll_ == 0)
         look_outside();
     if (runnable_.empty())
-        return;
+        return {current_->context, current_};  // arriving where it is changes nothing
     current_->state = task_state::runnable;
     runnable_.push_back(*current_);
     task& to = runnable_.front();
     runnable_.pop_front();
-    switch_to(to);
+    return jump_to(to);
+}
+
+scheduler::transfer scheduler::leave_waiting(waiter& first) {
+    begin_wait(*current_, first, never);
+    return leave();
+}
+
+scheduler::transfer scheduler::leave() {
+    end_stretch();
+    task& to = next();
+    if (&to == current_) {
+        to.state = task_state::running;
+        return {to.context, &to};
+    }
+    return jump_to(to);
 }
 
 wake scheduler::wait(wait_queue& queue, const wait_limit& limit, void* slot) noexcept {
     waiter here{.queue = &queue, .slot = slot};
-    return wait_any(here, limit);
+    return wait_within(here, limit);
 }
 
-wake scheduler::wait_any(waiter& first, const wait_limit& limit) noexcept {
+wake scheduler::wait_within(waiter& first, const wait_limit& limit) noexcept {
     if (limit.stoppable != nullptr)
         return limit.stoppable(*this, first, limit);
     if (limit.deadline != never && limit.deadline <= machine_.now())
         return wake::timed_out;
 
     task& self = *current_;
-    self.waits = &first;
-    self.fired = nullptr;
-    for (waiter* one = &first; one != nullptr; one = one->sibling) {
-        one->who = &self;
-        one->queue->waiters_.push_back(*one);
-    }
-    self.state = task_state::waiting;
-    if (limit.deadline != never)
-        timers_.insert(self, limit.deadline);
-    block();
+    begin_wait(self, first, limit.deadline);
+    arrive(leave());
     return self.how;
 }
 
@@ -165,7 +162,7 @@ std::size_t scheduler::signal_all(wait_queue& queue) noexcept {
     return count;
 }
 
-void scheduler::wake_up(task& one, wake how, waiter* by) noexcept {
+void scheduler::end_wait(sleeper& one, wake how, waiter* by) noexcept {
     for (waiter* place = one.waits; place != nullptr; place = place->sibling) {
         auto& list = place->queue->waiters_;
         list.erase(list.iterator_to(*place));
@@ -176,7 +173,10 @@ void scheduler::wake_up(task& one, wake how, waiter* by) noexcept {
     if (one.pending())
         timers_.cancel(one);
     one.state = task_state::runnable;
-    runnable_.push_back(one);
+    if (one.resume != nullptr)
+        one.resume(one);
+    else
+        runnable_.push_back(static_cast<task&>(one));
 }
 
 /// The next fiber to run, off the queue. Waits outside when there is none; that may be on the stack of a fiber that
@@ -189,7 +189,7 @@ task& scheduler::next() noexcept {
         if (!runnable_.empty())
             break;
         const instant deadline = timers_.earliest();
-        if (deadline == never && !deadlock_reported_)
+        if (deadline == never)
             report_deadlock();
         if (watcher_ != nullptr)
             watcher_->idle_begins(deadline);
@@ -207,7 +207,7 @@ void scheduler::look_outside() noexcept {
     machine_.poll();
     if (!timers_.empty())
         timers_.expire(machine_.now(),
-                       [this](timer& due) { wake_up(static_cast<task&>(due), wake::timed_out, nullptr); });
+                       [this](timer& due) { end_wait(static_cast<sleeper&>(due), wake::timed_out, nullptr); });
 }
 
 void scheduler::start(task& one) noexcept {
@@ -225,14 +225,18 @@ void scheduler::start(task& one) noexcept {
 void scheduler::finish() noexcept {
     task& self = *current_;
     end_machine(self);
+    if (self.locks != 0)
+        broken_rule("held by a fiber that ends", "mutex");
     end_stretch();
     self.state = task_state::finished;
     happens_before(&self);
     signal_all(self.joiners);
     task& to = next();
-    if (self.released)
+    if (self.released) {
         finished_ = &self;
-    switch_to(to);
+        unsettled_ = true;
+    }
+    jump_to(to);
     __builtin_unreachable();
 }
 
@@ -252,12 +256,19 @@ void scheduler::discard(task& one) noexcept {
 }
 
 [[gnu::cold]] void scheduler::report_deadlock() noexcept {
+    bool known = true;
     for (const task& one : all_)
-        if (!one.service)
+        if (!one.service && one.waits != nullptr) {
+            known = known && one.how == wake::reported;
             for (const waiter* place = one.waits; place != nullptr; place = place->sibling)
                 if (place->queue->outside())
                     return;
-    deadlock_reported_ = true;
+        }
+    if (known)
+        return;
+    for (task& one : all_)
+        if (one.waits != nullptr)
+            one.how = wake::reported;
     machine_.deadlock();
 }
 

@@ -11,7 +11,7 @@ wake detail::wait_until_stopped(scheduler& own, waiter& first, const wait_limit&
     task& self = own.current();
     const std::stop_callback on_stop{limit.stop, [&] {
                                          if (self.state == task_state::waiting)
-                                             own.wake_up(self, wake::stopped, nullptr);
+                                             own.end_wait(self, wake::stopped, nullptr);
                                      }};
     return own.wait_any(first, wait_limit{limit.deadline});
 }

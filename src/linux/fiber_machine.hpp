@@ -123,6 +123,9 @@ inline void leave_machine(task& from, task& to) noexcept {
     }
 }
 
+/// Whether each switch has to be followed by enter_machine().
+inline bool announces_switches() noexcept { return watching == sanitizer::address; }
+
 inline void enter_machine(task& self) noexcept {
     if (watching == sanitizer::address)
         __sanitizer_finish_switch_fiber(self.sanitizer, nullptr, nullptr);

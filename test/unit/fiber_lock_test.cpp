@@ -102,6 +102,26 @@ TEST_CASE("mutex: misuse panics") {
     });
 }
 
+TEST_CASE("locks: a fiber that ends while it holds one panics, also when it was handed the lock") {
+    fiber_world world;
+    const auto ends_with = [](auto take) {
+        check_panic("fiber owner: mutex held by a fiber that ends", [&] {
+            fiber::mutex lock;
+            fiber::recursive_mutex again;
+            fiber::shared_mutex shared;
+            lock.lock(), again.lock(), shared.lock();
+            auto owner = fiber::spawn([&] { take(lock, again, shared); }, {.name = "owner"});
+            fiber::yield();
+            lock.unlock(), again.unlock(), shared.unlock();
+            owner.join();
+        });
+    };
+    ends_with([](auto& lock, auto&, auto&) { lock.lock(); });
+    ends_with([](auto& lock, auto&, auto&) { fiber::yield(), lock.try_lock(); });
+    ends_with([](auto&, auto& again, auto&) { again.lock(), again.lock(), again.unlock(); });
+    ends_with([](auto&, auto&, auto& shared) { shared.lock(); });
+}
+
 TEST_CASE("recursive mutex: its owner may lock it again, and gives it up with the last unlock") {
     fiber_world world;
     fiber::recursive_mutex lock;

@@ -127,16 +127,45 @@ TEST_CASE("scheduler: durations that nanoseconds cannot count are for ever") {
     CHECK(fiber::until(fiber::clock::now() + 5ms).deadline == world.time + 5'000'000);
 }
 
-TEST_CASE("scheduler: a deadlock is reported once, and the program goes on when something ends it") {
+TEST_CASE("scheduler: a deadlock is reported once, and the next one again after something has ended it") {
     fiber_world world;
     fiber::event first;
     fiber::event second;
-    world.on_wait = [&] { (first.is_set() ? second : first).set(); };
+    int idle = 0;
+    world.on_wait = [&] {
+        if (++idle % 3 == 0)
+            (first.is_set() ? second : first).set();
+    };
     auto waiting = fiber::spawn([&] { first.wait(); });
     waiting.join();
+    CHECK(idle == 3);
     CHECK(world.deadlocks == 1);
     second.wait();
+    CHECK(idle == 6);
+    CHECK(world.deadlocks == 2);
+}
+
+TEST_CASE("scheduler: a service that goes on and waits again makes no new deadlock of the same one") {
+    fiber_world world;
+    fiber::wait_queue device{"device", true};
+    fiber::event never_set;
+    bool done = false;
+    auto service = fiber::spawn(
+        [&] {
+            while (!done)
+                world.fibers.wait(device, {});
+        },
+        {.name = "service", .service = true});
+    world.on_wait = [&] {
+        world.fibers.signal(device);
+        if (world.waits == 5) {
+            done = true;
+            never_set.set();
+        }
+    };
+    never_set.wait();
     CHECK(world.deadlocks == 1);
+    service.join();
 }
 
 TEST_CASE("scheduler: no deadlock while a timer is pending or a fiber waits for something outside") {

@@ -11,38 +11,55 @@ namespace halvm::fiber {
 
 [[noreturn]] void broken_rule(const char* rule, const char* what) noexcept;
 
+namespace detail {
+struct lock_access;
+}
+
+/// A fiber that ends while it holds one panics.
 class mutex {
 public:
     /// Blocks until the lock is the caller's. Panics when it is already.
     void lock() noexcept { lock(wait_limit{}); }
     /// The same, up to the limit; false when that came first.
     bool lock(const wait_limit& limit) noexcept {
-        task& self = this_scheduler().current();
-        if (owner_ == nullptr) {
-            owner_ = &self;
+        if (try_lock())
             return true;
-        }
-        if (owner_ == &self)
+        if (held())
             broken_rule("locked again by the fiber that holds it", "mutex");
-        return this_scheduler().wait(waiting_, limit) == wake::signalled;
+        waiter here{.queue = &waiting_};
+        return this_scheduler().wait_any(here, limit) == wake::signalled;
     }
     bool try_lock() noexcept {
         if (owner_ != nullptr)
             return false;
-        owner_ = &this_scheduler().current();
+        take(this_scheduler().current());
         return true;
     }
     /// Panics when the lock is not the caller's.
     void unlock() noexcept {
-        if (owner_ != &this_scheduler().current())
+        if (!held())
             broken_rule("unlocked by a fiber that does not hold it", "mutex");
-        owner_ = waiting_.empty() ? nullptr : waiting_.front().who;
-        this_scheduler().signal(waiting_);
+        --this_scheduler().current().locks;
+        hand_over();
     }
     [[nodiscard]] bool held() const noexcept { return owner_ == &this_scheduler().current(); }
 
 private:
-    task* owner_ = nullptr;
+    friend struct detail::lock_access;
+
+    void take(sleeper& by) noexcept {
+        owner_ = &by;
+        ++by.locks;
+    }
+    void hand_over() noexcept {
+        owner_ = nullptr;
+        if (waiting_.empty())
+            return;
+        take(*waiting_.front().who);
+        this_scheduler().signal(waiting_.front());
+    }
+
+    const void* owner_ = nullptr;
     wait_queue waiting_{"mutex"};
 };
 
@@ -70,11 +87,14 @@ public:
     }
 
 private:
+    friend struct detail::lock_access;
+
     mutex inner_;
     std::size_t depth_ = 0;
 };
 
-/// Many readers or one writer. Who comes later waits behind who waits already, so that writers do not starve.
+/// Many readers or one writer. Who comes later waits behind who waits already, so that writers do not starve. A fiber
+/// that ends while it writes panics.
 class shared_mutex {
 public:
     void lock() noexcept { lock(wait_limit{}); }
@@ -85,9 +105,8 @@ public:
     void unlock() noexcept {
         if (writing_ != &this_scheduler().current())
             broken_rule("unlocked by a fiber that does not hold it to write", "shared mutex");
-        holders_ = 0;
-        writing_ = nullptr;
-        admit();
+        --this_scheduler().current().locks;
+        end_writing();
     }
     void lock_shared() noexcept { lock_shared(wait_limit{}); }
     /// Panics when the caller holds it to write.
@@ -101,6 +120,8 @@ public:
     }
 
 private:
+    friend struct detail::lock_access;
+
     static constexpr long writer = -1;
     static constexpr long reader = 1;
 
@@ -112,10 +133,17 @@ private:
         hold(kind, this_scheduler().current());
         return true;
     }
-    void hold(long kind, task& by) noexcept {
+    void hold(long kind, sleeper& by) noexcept {
         holders_ += kind;
-        if (kind == writer)
-            writing_ = &by;
+        if (kind != writer)
+            return;
+        writing_ = &by;
+        ++by.locks;
+    }
+    void end_writing() noexcept {
+        holders_ = 0;
+        writing_ = nullptr;
+        admit();
     }
     bool enter(long kind, const wait_limit& limit) noexcept {
         if (try_enter(kind))
@@ -142,7 +170,7 @@ private:
     }
 
     long holders_ = 0;
-    task* writing_ = nullptr;
+    const void* writing_ = nullptr;
     wait_queue waiting_{"shared mutex"};
 };
 

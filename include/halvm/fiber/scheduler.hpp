@@ -9,6 +9,7 @@
 #include <halvm/fiber/task.hpp>
 #include <halvm/fiber/timers.hpp>
 
+#include <boost/context/detail/fcontext.hpp>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/slist.hpp>
 
@@ -27,7 +28,8 @@ public:
     virtual void poll() noexcept = 0;
     /// Returns when something may have happened outside, or at `deadline`.
     virtual void wait(instant deadline) noexcept = 0;
-    /// Every fiber waits for another, and nothing outside is awaited. Called once; then the program goes on waiting.
+    /// Every fiber waits for another, and nothing outside is awaited. Called once, until one of them has gone on and
+    /// waits again; the program goes on waiting.
     virtual void deadlock() noexcept = 0;
 
 protected:
@@ -46,7 +48,11 @@ struct wait_limit {
     constexpr explicit wait_limit(instant until) noexcept : deadline{until} {}
     wait_limit(std::stop_token token) noexcept : wait_limit{never, std::move(token)} {}
     wait_limit(instant until, std::stop_token token) noexcept
-        : deadline{until}, stop{std::move(token)}, stoppable{&detail::wait_until_stopped} {}
+        : deadline{until},
+          stop{std::move(token)},
+          stoppable{stop.stop_possible() ? &detail::wait_until_stopped : nullptr} {}
+
+    [[nodiscard]] bool endless() const noexcept { return deadline == never && stoppable == nullptr; }
 
     instant deadline = never;
     std::stop_token stop{};
@@ -81,21 +87,43 @@ public:
     [[nodiscard]] instant now() noexcept { return machine_.now(); }
 
     /// Lets every other runnable fiber run once.
-    void yield() noexcept;
+    void yield() noexcept { arrive(leave_runnable()); }
 
     /// Blocks the calling fiber in `queue` until it is signalled, or the limit comes first. A limit that has passed
     /// already ends the wait at once, without letting others run. `slot` is for whoever signals.
     wake wait(wait_queue& queue, const wait_limit& limit, void* slot = nullptr) noexcept;
 
     /// The same in several queues at once: `first` and its siblings are filled in but not yet queued. Which of them
-    /// was signalled is `current().fired`.
-    wake wait_any(waiter& first, const wait_limit& limit) noexcept;
+    /// was signalled is `current().fired`. Inlined where there is no limit: see arrive().
+    wake wait_any(waiter& first, const wait_limit& limit) noexcept {
+        if (limit.endless()) {
+            arrive(leave_waiting(first));
+            return current_->how;
+        }
+        return wait_within(first, limit);
+    }
 
     /// Makes the fiber that has waited longest runnable; false when none waits.
     bool signal(wait_queue& queue) noexcept;
     std::size_t signal_all(wait_queue& queue) noexcept;
     /// Makes this one runnable, whatever its place.
-    void signal(waiter& one) noexcept { wake_up(*one.who, wake::signalled, &one); }
+    void signal(waiter& one) noexcept { end_wait(*one.who, wake::signalled, &one); }
+
+    /// Puts a sleeper that does not run into `first` and its siblings, up to the deadline. For a coroutine; a fiber
+    /// must switch to another at once.
+    void begin_wait(sleeper& one, waiter& first, instant deadline) noexcept {
+        one.waits = &first;
+        one.fired = nullptr;
+        for (waiter* place = &first; place != nullptr; place = place->sibling) {
+            place->who = &one;
+            place->queue->waiters_.push_back(*place);
+        }
+        one.state = task_state::waiting;
+        if (deadline != never)
+            timers_.insert(one, deadline);
+    }
+    /// Takes it out of all its places, and makes it go on. Pre: it waits.
+    void end_wait(sleeper& one, wake how, waiter* by) noexcept;
 
     /// Puts a new fiber behind the others. Its stack, body, and name are set.
     void start(task& one) noexcept;
@@ -128,12 +156,27 @@ private:
 
     friend struct trampoline;
     friend struct layout;
-    friend wake detail::wait_until_stopped(scheduler& own, waiter& first, const wait_limit& limit) noexcept;
 
-    void wake_up(task& one, wake how, waiter* by) noexcept;
-    void block() noexcept;
-    void switch_to(task& to) noexcept;
-    void after_switch(void* context, void* previous) noexcept;
+    // A switch has two halves. The first leaves a fiber by a jump to another's stack; the second runs there, when the
+    // fiber that was left last time goes on. Boost.Context goes on by a jump and not by a return, after which the
+    // processor predicts each of the next returns wrongly. So the first half ends in that jump, and the second is
+    // inlined into whatever a fiber calls to wait. None of the first half is noexcept: it would not end in a jump then.
+    using transfer = boost::context::detail::transfer_t;
+    transfer leave_runnable();
+    transfer leave_waiting(waiter& first);
+    transfer leave();
+    transfer jump_to(task& to);
+    /// Keeps where the fiber that ran before goes on. The thread sanitizer, which is told of no order between fibers,
+    /// would take that for a race.
+    [[gnu::no_sanitize_thread]] void arrive(transfer from) noexcept {
+        auto& previous = *static_cast<task*>(from.data);
+        previous.context = from.fctx;
+        if (unsettled_)
+            settle(previous);
+    }
+    void settle(const task& previous) noexcept;
+
+    wake wait_within(waiter& first, const wait_limit& limit) noexcept;
     task& next() noexcept;
     void look_outside() noexcept;
     void discard(task& one) noexcept;
@@ -147,9 +190,9 @@ private:
     watcher* watcher_ = nullptr;
     int last_number_ = 1;
     task* finished_ = nullptr;  // its stack is given back once we are off it
+    bool unsettled_ = false;    // something besides is to be done after each switch, or after the last
     timer_wheel timers_;
     all_list all_;
-    bool deadlock_reported_ = false;
     task main_;
 };
 

@@ -16,22 +16,24 @@
 
 namespace halvm::fiber {
 
+class crew;
 class scheduler;
 class wait_queue;
-struct task;
+struct sleeper;
 
-/// One place that a fiber stands in while it waits; it lies on that fiber's stack. A fiber may stand in several
-/// places at once (select.hpp): the first that is signalled takes it out of all of them.
+/// One place that a fiber or a coroutine stands in while it waits; it lies on the one's stack, or in the other's
+/// frame. Either may stand in several places at once (select.hpp): the first that is signalled takes it out of all of
+/// them.
 struct waiter {
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>> hook{};
-    task* who = nullptr;
+    sleeper* who = nullptr;
     wait_queue* queue = nullptr;
-    waiter* sibling = nullptr;  ///< the next place of the same fiber
+    waiter* sibling = nullptr;  ///< the next place of the same sleeper
     void* slot = nullptr;       ///< where a value is handed over, or taken from, without a detour
     bool handed = false;        ///< the other side has used the slot
 };
 
-/// Fibers that wait for the same thing, in the order in which they came.
+/// Fibers and coroutines that wait for the same thing, in the order in which they came.
 class wait_queue {
 public:
     /// `what` names the thing in listings and reports, as in "mutex"; it must live as long as the queue. `outside`
@@ -57,8 +59,8 @@ private:
     bool outside_;
 };
 
-/// How a wait ended.
-enum class wake : std::uint8_t { signalled, timed_out, stopped };
+/// How a wait ended; `reported` is one under way that a deadlock report has named.
+enum class wake : std::uint8_t { signalled, timed_out, stopped, reported };
 
 enum class task_state : std::uint8_t { runnable, running, waiting, finished };
 
@@ -69,21 +71,28 @@ struct stack_memory {
     bool guarded = false;
 };
 
-/// The timer that it is ends its wait when a deadline comes.
-struct task : timer {
+/// What can wait: a fiber, or a coroutine that a fiber runs. The timer that it is ends its wait when a deadline comes.
+struct sleeper : timer {
+    waiter* waits = nullptr;  ///< the first of the places that it waits in
+    waiter* fired = nullptr;  ///< the one that was signalled
+    /// What makes it go on when its wait has ended; null for a fiber, which becomes runnable.
+    void (*resume)(sleeper&) noexcept = nullptr;
+    task_state state = task_state::runnable;
+    wake how = wake::signalled;
+    unsigned locks = 0;  ///< how many mutexes are its own
+};
+
+struct task : sleeper {
     using plain_link = boost::intrusive::link_mode<boost::intrusive::normal_link>;
 
     void* context = nullptr;  ///< where it goes on; Boost.Context's fcontext_t
     boost::intrusive::slist_member_hook<plain_link> run_hook{};
     boost::intrusive::list_member_hook<plain_link> all_hook{};
     std::array<std::uintptr_t, 2> kept{};  ///< what the machine keeps of a fiber that does not run
-    waiter* waits = nullptr;               ///< the first of the places that it waits in
-    waiter* fired = nullptr;               ///< the one that was signalled
-    task_state state = task_state::runnable;
-    wake how = wake::signalled;
-    bool service = false;   ///< the library's own: does not count when fibers are waiting for each other
-    bool released = false;  ///< nobody will join it
-    int number = 1;         ///< unique among the living, above 0; the first fiber's is 1
+    crew* runs = nullptr;                  ///< the coroutines that it is running (await.hpp)
+    bool service = false;                  ///< the library's own: does not count when fibers are waiting for each other
+    bool released = false;                 ///< nobody will join it
+    int number = 1;                        ///< unique among the living, above 0; the first fiber's is 1
     stack_memory stack{};
     void* sanitizer = nullptr;   ///< a sanitizer's own record of this fiber
     void* key_values = nullptr;  ///< what it stored under pthread keys

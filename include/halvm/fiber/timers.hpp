@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Timers that wait for a point in time: a hierarchical timing wheel. Inserting and cancelling take constant time and
-// allocate nothing, whatever the number of timers; a timer moves at most once a level before it fires.
+// allocate nothing, whatever the number of timers and wherever they stand; a timer moves at most once a level before
+// it fires, so that firing takes the logarithm of the time that it waited.
 // [Varghese and Lauck, Hashed and Hierarchical Timing Wheels, scheme 6]
 //
-// Time is nanoseconds; a slot of the lowest level is 1,024 of them, but a timer fires by its exact deadline.
+// Time is nanoseconds, and a slot of the lowest level is one of them: all in it are due at once.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -37,7 +38,7 @@ private:
 
 class timer_wheel {
 public:
-    /// Pre: `one` is not pending. A deadline in the past is due at the next expire().
+    /// Pre: `one` is not pending. A deadline before the last expire() counts as that one's `now`.
     void insert(timer& one, instant deadline) noexcept {
         one.deadline_ = deadline;
         place(one);
@@ -53,7 +54,8 @@ public:
             earliest_known_ = false;
     }
 
-    /// The earliest deadline of all, exactly; never when there is none.
+    /// No timer is due before it: the earliest deadline of all, or the beginning of the slot that holds it when too
+    /// many are in that slot to look at each; expire() then spreads them. Never when there is none.
     [[nodiscard]] instant earliest() noexcept {
         if (!earliest_known_) {
             earliest_ = find_earliest();
@@ -69,19 +71,24 @@ public:
     void expire(instant now, Fire fire) {
         while (levels_used_ != 0) {
             const std::size_t slot = first_slot();
-            if (start_of(slot) > now / tick)
+            if (start_of(slot) > now)
                 break;
             // A slot that has begun is taken apart although nothing in it may be due, because the reference is going
             // to pass its beginning.
             reference_ = std::max(reference_, start_of(slot));
-            if (slot >= slots_in_level)
+            if (slot >= slots_in_level) {
                 take_apart(slot);
-            else if (earliest() > now)
-                break;
-            else
-                expire_slot(slots_[slot], now, fire);
+                continue;
+            }
+            // What is left of the slot stays findable while `fire` runs, for it may cancel any of it.
+            timer& one = slots_[slot].front();
+            cancel(one);
+            fire(one);
         }
-        reference_ = std::max(reference_, now / tick);
+        reference_ = std::max(reference_, now);
+        // A mere bound may have passed without a timer that was due.
+        if (earliest_ <= now)
+            earliest_known_ = false;
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -91,15 +98,15 @@ private:
     using slot_list = boost::intrusive::list<timer, boost::intrusive::member_hook<timer, timer::hook, &timer::hook_>,
                                              boost::intrusive::constant_time_size<false>>;
 
-    static constexpr instant tick = 1024;
     static constexpr unsigned bits = 6;
     static constexpr std::size_t slots_in_level = std::size_t{1} << bits;
-    static constexpr std::size_t levels = 9;  // 9 * 6 bits of ticks of 10 bits are the 64 bits of an instant
+    static constexpr std::size_t levels = 11;  // of 6 bits hold the 64 bits of an instant
+    static constexpr unsigned most_looked_at = 32;
 
-    /// A timer stands in the level of the highest group of bits in which its tick differs from the reference: so all
-    /// of a lower level comes before anything of a higher one, and within a level the slots are in order.
+    /// A timer stands in the level of the highest group of bits in which its instant differs from the reference: so
+    /// all of a lower level comes before anything of a higher one, and within a level the slots are in order.
     void place(timer& one) noexcept {
-        const std::uint64_t at = std::max(one.deadline_ / tick, reference_);
+        const instant at = std::max(one.deadline_, reference_);
         const std::uint64_t difference = at ^ reference_;
         const std::size_t level = difference == 0 ? 0 : (static_cast<unsigned>(std::bit_width(difference)) - 1) / bits;
         const std::size_t slot = level * slots_in_level + (at >> level * bits & (slots_in_level - 1));
@@ -120,42 +127,6 @@ private:
         }
     }
 
-    template <class Fire>
-    void expire_slot(slot_list& list, instant now, Fire& fire) {
-        sort(list);
-        // What is left of the list stays findable while `fire` runs, for it may cancel any of it.
-        while (!list.empty() && list.front().deadline_ <= now) {
-            timer& one = list.front();
-            cancel(one);
-            fire(one);
-        }
-    }
-
-    /// A merge sort that keeps the order of equal ones, in a fraction of the code of Boost.Intrusive's: it takes the
-    /// list apart into runs of 1, 2, 4 ... timers, and puts each two of them together.
-    [[gnu::noinline]] static void sort(slot_list& list) noexcept {
-        for (std::size_t run = 1, merges = 2; merges > 1; run *= 2) {
-            slot_list sorted;
-            for (merges = 0; !list.empty(); ++merges) {
-                auto left = list.begin();
-                auto right = left;
-                std::size_t lefts = 0;
-                for (; lefts != run && right != list.end(); ++lefts)
-                    ++right;
-                for (std::size_t rights = run; lefts != 0 || (rights != 0 && right != list.end());) {
-                    const bool from_right =
-                        rights != 0 && right != list.end() && (lefts == 0 || right->deadline_ < left->deadline_);
-                    auto& next = from_right ? right : left;
-                    timer& one = *next;
-                    next = list.erase(next);
-                    --(from_right ? rights : lefts);
-                    sorted.push_back(one);
-                }
-            }
-            list.swap(sorted);
-        }
-    }
-
     void unlink(timer& one) noexcept {
         auto& list = slots_[one.slot_];
         list.erase(list.iterator_to(one));
@@ -169,18 +140,23 @@ private:
         return level * slots_in_level + static_cast<std::size_t>(std::countr_zero(used_[level]));
     }
 
-    /// The first tick of a slot, given that it is after the reference or holds it.
-    [[nodiscard]] std::uint64_t start_of(std::size_t slot) const noexcept {
+    /// The first instant of a slot, given that it is after the reference or holds it.
+    [[nodiscard]] instant start_of(std::size_t slot) const noexcept {
         const std::size_t shift = slot / slots_in_level * bits;
-        const std::uint64_t above = shift + bits < 64 ? reference_ >> (shift + bits) << (shift + bits) : 0;
+        const instant above = shift + bits < 64 ? reference_ >> (shift + bits) << (shift + bits) : 0;
         return above | std::uint64_t{slot % slots_in_level} << shift;
     }
 
     [[nodiscard]] instant find_earliest() const noexcept {
         instant found = never;
-        if (levels_used_ != 0)
-            for (const timer& one : slots_[first_slot()])
-                found = std::min(found, one.deadline_);
+        if (levels_used_ == 0)
+            return found;
+        unsigned left = most_looked_at;
+        for (const timer& one : slots_[first_slot()]) {
+            if (left-- == 0)
+                return start_of(first_slot());
+            found = std::min(found, one.deadline_);
+        }
         return found;
     }
 
@@ -198,7 +174,7 @@ private:
     std::array<slot_list, levels * slots_in_level> slots_;
     std::array<std::uint64_t, levels> used_{};
     unsigned levels_used_ = 0;
-    std::uint64_t reference_ = 0;  // in ticks; no timer stands before it
+    instant reference_ = 0;  // no timer stands before it
     instant earliest_ = never;
     bool earliest_known_ = true;
     std::size_t size_ = 0;
