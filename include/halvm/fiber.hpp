@@ -7,9 +7,11 @@
 // Everything that waits takes a limit: fiber::within(10ms), fiber::until(deadline), a std::stop_token, or both.
 #pragma once
 
+#include <halvm/fiber/await.hpp>
 #include <halvm/fiber/channel.hpp>
 #include <halvm/fiber/clock.hpp>
 #include <halvm/fiber/condition.hpp>
+#include <halvm/fiber/coroutine.hpp>
 #include <halvm/fiber/mutex.hpp>
 #include <halvm/fiber/select.hpp>
 #include <halvm/fiber/spawn.hpp>

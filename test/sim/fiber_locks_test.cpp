@@ -161,4 +161,73 @@ TEST_CASE("barrier and wait group: nobody passes before all have come") {
     });
 }
 
+TEST_CASE("barrier: who gives up takes its arrival back, and each round lets as many pass as it is made for") {
+    schedules(seeds / 2, [](schedule& s) {
+        const std::size_t count = 1 + s.any(4);
+        fiber::barrier gate{count};
+        std::size_t passed = 0;
+        std::size_t opened = 0;
+        std::size_t busy = count + s.any(4);
+        s.run(busy, [&](std::size_t) {
+            for (int round = 0; round < 6; ++round) {
+                s.pause();
+                if (s.once_in(10))
+                    s.stop_some();
+                // Nobody waits for ever: the others may have left.
+                const auto limit = fiber::within(std::chrono::nanoseconds{s.any(4'000)}, s.stop.get_token());
+                if (const auto got = gate.arrive_and_wait(limit)) {
+                    ++passed;
+                    opened += *got;
+                }
+            }
+        });
+        REQUIRE(passed == opened * count);
+        // All arrivals that came to nothing were taken back: it takes as many as ever to open it.
+        std::size_t last = 0;
+        s.run(count, [&](std::size_t) { last += gate.arrive_and_wait(); });
+        REQUIRE(last == 1);
+    });
+}
+
+TEST_CASE("recursive mutex, latch and wait group: limits come at any time, and nobody is forgotten") {
+    schedules(seeds / 2, [](schedule& s) {
+        fiber::recursive_mutex lock;
+        fiber::latch gate{4};
+        fiber::wait_group work;
+        std::size_t inside = 0;
+        std::size_t through = 0;
+        work.add(4);
+        s.run(8, [&](std::size_t who) {
+            for (int round = 0; round < 4; ++round) {
+                s.pause();
+                if (s.once_in(10))
+                    s.stop_some();
+                const std::size_t depth = 1 + s.any(3);
+                std::size_t taken = 0;
+                while (taken < depth && lock.lock(s.limit()))
+                    ++taken;
+                REQUIRE((taken == 0 || taken == depth));
+                inside += taken != 0;
+                REQUIRE((taken == 0 || inside == 1));
+                s.pause();
+                inside -= taken != 0;
+                while (taken-- != 0)
+                    lock.unlock();
+            }
+            if (who < 4) {
+                gate.count_down();
+                work.done();
+                return;
+            }
+            while (!gate.wait(s.limit()) || !work.wait(s.limit()))
+                s.pause();
+            REQUIRE((gate.try_wait() && work.try_wait()));
+            ++through;
+        });
+        REQUIRE(through == 4);
+        REQUIRE(lock.try_lock());
+        lock.unlock();
+    });
+}
+
 }  // namespace

@@ -3,6 +3,7 @@
 #include "schedules.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -114,6 +115,78 @@ TEST_CASE("handles: joined, detached, stopped or destroyed at any time, every fi
         REQUIRE(begun == started);
         REQUIRE(ended == started);
         REQUIRE(living(s.world.fibers) == 1);
+    });
+}
+
+TEST_CASE("exceptions: each fiber has its own in flight while others throw, catch, rethrow and end") {
+    schedules(seeds / 2, [](schedule& s) {
+        struct pauses {
+            schedule& s;
+            int expected;
+            ~pauses() {
+                REQUIRE(std::uncaught_exceptions() == expected);
+                s.pause();
+                REQUIRE(std::uncaught_exceptions() == expected);
+            }
+        };
+        s.run(2 + s.any(6), [&](std::size_t who) {
+            for (std::size_t round = 0; round < 4; ++round) {
+                const std::size_t own = who * 100 + round;
+                try {
+                    const pauses unwound{s, 1};
+                    s.pause();
+                    throw own;
+                } catch (std::size_t caught) {
+                    s.pause();
+                    auto inner = fiber::spawn([&] {
+                        REQUIRE(std::current_exception() == nullptr);
+                        s.pause();
+                        throw std::to_string(own);
+                    });
+                    try {
+                        inner.join();
+                    } catch (const std::string& text) {
+                        s.pause();
+                        REQUIRE(text == std::to_string(own));
+                    }
+                    REQUIRE(caught == own);
+                    try {
+                        throw;
+                    } catch (std::size_t again) {
+                        s.pause();
+                        REQUIRE(again == own);
+                    }
+                }
+                REQUIRE(std::current_exception() == nullptr);
+                REQUIRE(std::uncaught_exceptions() == 0);
+            }
+        });
+    });
+}
+
+TEST_CASE("joining: stopped, timed out or served at any time, each wait for an end tells the truth") {
+    schedules(seeds / 2, [](schedule& s) {
+        auto one = fiber::spawn([&](std::stop_token stop) {
+            for (int round = 0; round < 6 && !stop.stop_requested(); ++round)
+                s.pause();
+            return 7;
+        });
+        bool over = false;
+        s.run(1 + s.any(6), [&](std::size_t who) {
+            for (int round = 0; round < 4; ++round) {
+                s.pause();
+                if (s.once_in(6))
+                    s.stop_some();
+                if (who == 0 && s.once_in(6))
+                    one.request_stop();
+                const auto limit = s.limit();
+                const bool ended = one.wait(limit);
+                over = over || ended;
+                REQUIRE((ended || limit.deadline <= s.world.time || limit.stop.stop_requested()));
+                REQUIRE((!over || one.wait(fiber::wait_limit{0})));
+            }
+        });
+        REQUIRE(one.join() == 7);
     });
 }
 

@@ -3,6 +3,7 @@
 // goes straight to a fiber that waits for it.
 #pragma once
 
+#include <halvm/fiber/errors.hpp>
 #include <halvm/fiber/ring.hpp>
 #include <halvm/fiber/scheduler.hpp>
 #include <halvm/result.hpp>
@@ -11,23 +12,9 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace halvm::fiber {
-
-namespace detail {
-
-inline failure gave_up(wake how, const char* attempted) noexcept {
-    return failure(
-        error{std::make_error_code(how == wake::timed_out ? std::errc::timed_out : std::errc::operation_canceled),
-              attempted});
-}
-inline failure was_closed(const char* attempted) noexcept {
-    return failure(error{std::make_error_code(std::errc::broken_pipe), attempted});
-}
-
-}  // namespace detail
 
 /// A place that is empty or holds one value; Haskell's MVar.
 template <class Value>
@@ -41,7 +28,8 @@ public:
     result<void> put(Value value, const wait_limit& limit = {}) {
         if (try_put(value))
             return {};
-        if (const wake how = this_scheduler().wait(putters_, limit, &value); how != wake::signalled)
+        waiter here{.queue = &putters_, .slot = &value};
+        if (const wake how = this_scheduler().wait_any(here, limit); how != wake::signalled)
             return detail::gave_up(how, "put into an mvar");
         return {};
     }
@@ -50,7 +38,8 @@ public:
         if (auto now = try_take())
             return std::move(*now);
         std::optional<Value> taken;
-        if (const wake how = this_scheduler().wait(takers_, limit, &taken); how != wake::signalled)
+        waiter here{.queue = &takers_, .slot = &taken};
+        if (const wake how = this_scheduler().wait_any(here, limit); how != wake::signalled)
             return detail::gave_up(how, "take from an mvar");
         return std::move(*taken);
     }
@@ -59,7 +48,8 @@ public:
         if (value_)
             return *value_;
         std::optional<Value> copied;
-        if (const wake how = this_scheduler().wait(readers_, limit, &copied); how != wake::signalled)
+        waiter here{.queue = &readers_, .slot = &copied};
+        if (const wake how = this_scheduler().wait_any(here, limit); how != wake::signalled)
             return detail::gave_up(how, "read an mvar");
         return std::move(*copied);
     }
@@ -94,8 +84,11 @@ public:
         return taken;
     }
     [[nodiscard]] bool empty() const noexcept { return !value_; }
-    /// For select().
+    /// For select() and coroutines.
     [[nodiscard]] wait_queue& takers() noexcept { return takers_; }
+    [[nodiscard]] wait_queue& putters() noexcept { return putters_; }
+    [[nodiscard]] wait_queue& readers() noexcept { return readers_; }
+    [[nodiscard]] const Value* value() const noexcept { return value_ ? &*value_ : nullptr; }
 
 private:
     std::optional<Value> value_;
@@ -136,7 +129,8 @@ public:
         if (closed_)
             return detail::was_closed("receive from a channel");
         std::optional<Value> received;
-        if (const wake how = this_scheduler().wait(receivers_, limit, &received); how != wake::signalled)
+        waiter here{.queue = &receivers_, .slot = &received};
+        if (const wake how = this_scheduler().wait_any(here, limit); how != wake::signalled)
             return detail::gave_up(how, "receive from a channel");
         if (!received)
             return detail::was_closed("receive from a channel");
@@ -184,7 +178,7 @@ public:
     }
     [[nodiscard]] bool closed() const noexcept { return closed_; }
     [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
-    /// For select().
+    /// For select() and coroutines.
     [[nodiscard]] wait_queue& senders() noexcept { return senders_; }
     [[nodiscard]] wait_queue& receivers() noexcept { return receivers_; }
 

@@ -2,15 +2,19 @@
 // Waiting for something to become true, for a count to come, or for others to arrive.
 #pragma once
 
+#include <halvm/fiber/errors.hpp>
 #include <halvm/fiber/mutex.hpp>
 #include <halvm/fiber/scheduler.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 namespace halvm::fiber {
+
+namespace detail {
+struct barrier_access;
+}
 
 /// A condition variable for any lock. Nothing is woken without reason.
 class condition_variable {
@@ -36,6 +40,8 @@ public:
     }
     void notify_one() noexcept { this_scheduler().signal(waiting_); }
     void notify_all() noexcept { this_scheduler().signal_all(waiting_); }
+    /// For coroutines.
+    [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
 
 private:
     wait_queue waiting_{"condition variable"};
@@ -61,6 +67,8 @@ public:
         count_ += count;
     }
     [[nodiscard]] std::size_t available() const noexcept { return count_; }
+    /// For coroutines.
+    [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
 
 private:
     std::size_t count_;
@@ -76,10 +84,11 @@ public:
     }
     void reset() noexcept { set_ = false; }
     [[nodiscard]] bool is_set() const noexcept { return set_; }
+    [[nodiscard]] bool try_wait() const noexcept { return set_; }
     bool wait(const wait_limit& limit = {}) noexcept {
         return set_ || this_scheduler().wait(waiting_, limit) == wake::signalled;
     }
-    /// For select().
+    /// For select() and coroutines.
     [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
 
 private:
@@ -97,9 +106,13 @@ public:
         if (--open_ == 0)
             this_scheduler().signal_all(waiting_);
     }
+    [[nodiscard]] bool try_wait() const noexcept { return open_ == 0; }
     bool wait(const wait_limit& limit = {}) noexcept {
         return open_ == 0 || this_scheduler().wait(waiting_, limit) == wake::signalled;
     }
+
+    /// For coroutines.
+    [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
 
 private:
     std::size_t open_ = 0;
@@ -125,6 +138,9 @@ public:
         return wait(limit);
     }
 
+    /// For coroutines.
+    [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
+
 private:
     std::size_t left_;
     wait_queue waiting_{"latch"};
@@ -137,20 +153,46 @@ public:
         if (count == 0)
             broken_rule("made for no fiber at all", "barrier");
     }
-    /// True for the fiber whose arrival opened it. There is no limit: who has arrived cannot take it back.
+    /// Blocks until it opens; true for the fiber whose arrival opened it.
     bool arrive_and_wait() noexcept {
-        if (--left_ == 0) {
-            left_ = count_;
-            this_scheduler().signal_all(waiting_);
+        if (arrive())
             return true;
-        }
         this_scheduler().wait(waiting_, {});
+        return false;
+    }
+    /// The same, up to the limit: then the arrival is taken back, unless the barrier opened in that moment.
+    /// Errors: std::errc::timed_out and operation_canceled by the limit.
+    result<bool> arrive_and_wait(const wait_limit& limit) {
+        if (arrive())
+            return true;
+        const std::size_t round = round_;
+        const wake how = this_scheduler().wait(waiting_, limit);
+        if (how != wake::signalled && take_back(round))
+            return detail::gave_up(how, "wait at a barrier");
         return false;
     }
 
 private:
+    friend struct detail::barrier_access;
+
+    bool arrive() noexcept {
+        if (--left_ != 0)
+            return false;
+        left_ = count_;
+        ++round_;
+        this_scheduler().signal_all(waiting_);
+        return true;
+    }
+    bool take_back(std::size_t round) noexcept {
+        if (round != round_)
+            return false;
+        ++left_;
+        return true;
+    }
+
     std::size_t count_;
     std::size_t left_;
+    std::size_t round_ = 0;
     wait_queue waiting_{"barrier"};
 };
 

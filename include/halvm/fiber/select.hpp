@@ -10,6 +10,7 @@
 #include <halvm/fiber/channel.hpp>
 #include <halvm/fiber/clock.hpp>
 #include <halvm/fiber/condition.hpp>
+#include <halvm/fiber/errors.hpp>
 #include <halvm/result.hpp>
 
 #include <algorithm>
@@ -18,6 +19,8 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 namespace halvm::fiber {
 
@@ -137,52 +140,83 @@ detail::time_case after(std::chrono::duration<Rep, Period> duration) noexcept {
     return {instant_after(duration)};
 }
 
+namespace detail {
+
+/// Cases, and the places where a fiber or a coroutine waits for them.
+template <Selectable... Cases>
+requires(sizeof...(Cases) > 0) class selection {
+public:
+    selection(instant limit, Cases... cases) : cases_{std::move(cases)...}, limit_{limit} {}
+
+    /// Does the first that has come already.
+    bool ready() {
+        chosen_ = 0;
+        return std::apply([this](auto&... each) { return ((each.ready() || (++chosen_, false)) || ...); }, cases_);
+    }
+    waiter& stand() {
+        std::size_t index = 0;
+        const auto prepare = [&](auto& one) {
+            one.prepare(places_[index]);
+            if (one.deadline() < deadline_) {
+                deadline_ = one.deadline();
+                chosen_ = index;
+            }
+            ++index;
+        };
+        std::apply([&](auto&... each) { (prepare(each), ...); }, cases_);
+        waiter* first = nullptr;
+        for (waiter& place : places_)
+            if (place.queue != nullptr) {
+                place.sibling = first;
+                first = &place;
+            }
+        return first == nullptr ? nowhere_ : *first;
+    }
+    /// The earliest time among the cases.
+    [[nodiscard]] instant deadline() const noexcept { return deadline_; }
+
+    /// `fired` is the place that was signalled; null when ready() has found one.
+    result<std::size_t> finish(wake how, const waiter* fired) {
+        if (how == wake::timed_out && deadline_ != never && deadline_ <= limit_)
+            return chosen_;
+        if (how != wake::signalled)
+            return gave_up(how, "wait for one of several");
+        if (fired == nullptr)
+            return chosen_;
+        chosen_ = static_cast<std::size_t>(fired - places_.data());
+        std::size_t index = 0;
+        const auto finish = [&](auto& one) {
+            if (index++ == chosen_)
+                one.finish(places_[chosen_]);
+        };
+        std::apply([&](auto&... each) { (finish(each), ...); }, cases_);
+        return chosen_;
+    }
+
+private:
+    std::tuple<Cases...> cases_;
+    std::array<waiter, sizeof...(Cases)> places_{};
+    wait_queue nobody_{"time"};
+    waiter nowhere_{.queue = &nobody_};
+    instant limit_;
+    instant deadline_ = never;
+    std::size_t chosen_ = 0;
+};
+
+}  // namespace detail
+
 /// Blocks until one of the cases comes, does that one and no other, and returns its index. Of several that have come
 /// already it is the one that is named first.
 /// Errors: std::errc::timed_out and operation_canceled by the limit.
 template <Selectable... Cases>
-requires(sizeof...(Cases) > 0) result<std::size_t> select(const wait_limit& limit, Cases... cases) {
-    std::size_t index = 0;
-    if (((cases.ready() || (++index, false)) || ...))
-        return index;
-
-    std::array<waiter, sizeof...(Cases)> places{};
-    instant earliest = never;
-    std::size_t timed = 0;
-    index = 0;
-    const auto prepare = [&](auto& one) {
-        one.prepare(places[index]);
-        if (one.deadline() < earliest) {
-            earliest = one.deadline();
-            timed = index;
-        }
-        ++index;
-    };
-    (prepare(cases), ...);
-    wait_queue nobody{"time"};
-    waiter nowhere{.queue = &nobody};
-    waiter* first = nullptr;
-    for (waiter& place : places)
-        if (place.queue != nullptr) {
-            place.sibling = first;
-            first = &place;
-        }
-
+result<std::size_t> select(const wait_limit& limit, Cases... cases) {
+    detail::selection<Cases...> all{limit.deadline, std::move(cases)...};
+    if (all.ready())
+        return all.finish(wake::signalled, nullptr);
     auto& own = this_scheduler();
-    const wake how =
-        own.wait_any(first == nullptr ? nowhere : *first, {std::min(earliest, limit.deadline), limit.stop});
-    if (how == wake::timed_out && earliest != never && earliest <= limit.deadline)
-        return timed;
-    if (how != wake::signalled)
-        return detail::gave_up(how, "wait for one of several");
-    const auto chosen = static_cast<std::size_t>(own.current().fired - places.data());
-    index = 0;
-    const auto finish = [&](auto& one) {
-        if (index++ == chosen)
-            one.finish(places[chosen]);
-    };
-    (finish(cases), ...);
-    return chosen;
+    waiter& first = all.stand();
+    const wake how = own.wait_any(first, {std::min(all.deadline(), limit.deadline), limit.stop});
+    return all.finish(how, own.current().fired);
 }
 
 }  // namespace halvm::fiber

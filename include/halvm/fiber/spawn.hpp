@@ -99,6 +99,8 @@ wake wait_for_end(task& one, const wait_limit& limit) noexcept;
 /// Ends the program as an exception does that nobody catches.
 [[noreturn]] inline void nobody_joins(const std::exception_ptr& failure) noexcept { std::rethrow_exception(failure); }
 
+struct handle_access;
+
 [[noreturn]] void no_such_fiber(const char* attempted) noexcept;
 
 template <class Function>
@@ -165,6 +167,7 @@ public:
 private:
     template <class Function>
     friend auto spawn(Function&&, const options&);
+    friend struct detail::handle_access;
 
     explicit handle(detail::outcome<Value>& one) noexcept : one_{&one} {}
 
