@@ -22,6 +22,7 @@ LAYERS = (
     Layer("fiber", ("include/halvm/fiber/",), ("vocabulary", "device")),
     Layer("xen drivers", ("include/halvm/xen/system_console.hpp", "include/halvm/xen/console_ring.hpp",
                           "include/halvm/xen/blkfront.hpp", "include/halvm/xen/block_queue.hpp",
+                          "include/halvm/xen/disks.hpp",
                           "include/halvm/xen/netfront.hpp"),
           ("vocabulary", "device", "fiber", "xen")),
     Layer("xen", ("include/halvm/xen/",), ("vocabulary", "device", "fiber")),

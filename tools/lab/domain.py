@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import re
 import shlex
@@ -22,6 +23,16 @@ _REASONS = {0: "poweroff", 1: "reboot", 2: "suspend", 3: "crash", 4: "watchdog",
 
 
 @dataclass
+class Disk:
+    """A virtual disk of the guest, a copy of a file on the host."""
+
+    image: str
+    device: str = "xvda"  # as xl names it
+    writable: bool = True
+    contents_to: str = ""  # a file for what is on it at the end
+
+
+@dataclass
 class Guest:
     name: str
     kernel: Path
@@ -30,6 +41,7 @@ class Guest:
     command_line: str | None = None
     ramdisk: Path | None = None
     xl_options: tuple[str, ...] = ()
+    disks: tuple[Disk, ...] = ()
 
     def overrides(self, kernel: str, name: str, ramdisk: str = "") -> list[str]:
         lines = [f'kernel="{kernel}"', f'name="{name}"']
@@ -52,7 +64,7 @@ class Guest:
 
     def wants_backends(self) -> bool:
         text = "\n".join([self.config, *self.xl_options])
-        return re.search(r"^\s*(vif|disk)\s*=", text, re.M) is not None
+        return bool(self.disks) or re.search(r"^\s*(vif|disk)\s*=", text, re.M) is not None
 
 
 class Domain:
@@ -64,6 +76,7 @@ class Domain:
         self._guest = guest
         self._name = lab.unique_name(guest.name)
         self._directory = f"/guests/{self._name}"
+        self._loops: list[str] = []  # dom0's names of the disks
         self._console_begin = len(lab.console)
         self._begin = time.monotonic()
         self._watching = False
@@ -100,6 +113,8 @@ class Domain:
             run(f"cat >{ramdisk}", self._guest.ramdisk.read_bytes())
         run(f"cat >{self._directory}/cfg", self._guest.config.encode())
         words = self._guest.overrides(kernel, self._name, ramdisk) + list(self._guest.xl_options)
+        if self._guest.disks:
+            words.append(self._attach_disks())
         command = "xl create -p -e -q " + shlex.join([f"{self._directory}/cfg", *words])
         if self._guest.wants_backends():
             command = f"lab-backends && {command}"
@@ -116,6 +131,32 @@ class Domain:
         log = f"/var/log/xen/console/guest-{self._name}.log"
         self._lane.live(f"exec lab-watch {self.result.domain} {log} --asked")
         self._watching = True
+
+    def _attach_disks(self) -> str:
+        """Makes the disks in dom0; the line of xl's configuration that gives them to the guest."""
+        given = []
+        for disk in self._guest.disks:
+            file = f"{self._directory}/{disk.device}"
+            try:
+                contents = Path(disk.image).read_bytes()
+            except OSError as error:
+                raise LabError(f"cannot read the disk {disk.image}: {error.strerror}", "check its path.") from None
+            self._lane.run(f"cat >{file}", contents)
+            attached = self._lane.run(
+                "lab-backends && flock /run/loops sh -c "
+                + shlex.quote(f"loop=$(losetup -f) && losetup $loop {file} && echo $loop")
+            )
+            if attached.status != 0:
+                raise LabError(f"dom0 could not make a disk of {disk.image}:\n    {attached.text.strip()}", "")
+            self._loops.append(attached.out.split()[-1])
+            given.append(f"'phy:{self._loops[-1]},{disk.device},{'w' if disk.writable else 'r'}'")
+        return f"disk=[{', '.join(given)}]"
+
+    def _collect_disks(self) -> None:
+        for disk in self._guest.disks:
+            if disk.contents_to:
+                contents = self._lane.run(f"sync; base64 {self._directory}/{disk.device}").out
+                Path(disk.contents_to).write_bytes(base64.b64decode(contents))
 
     def poll(self, timeout: float) -> str:
         """Take in what happened and return the new console output; sets `over` at the end."""
@@ -200,9 +241,12 @@ class Domain:
 
     def _remove(self) -> None:
         log = f"/var/log/xen/console/guest-{self._name}.log"
-        self._lane.run(
-            f"xl destroy {self._name} 2>/dev/null; rm -rf {self._directory} {log}", timeout=60
-        )
+        self._lane.run(f"xl destroy {self._name} 2>/dev/null", timeout=60)
+        self._collect_disks()
+        # Of a disk that the back end still has open, the kernel lets go with it.
+        for loop in self._loops:
+            self._lane.run(f"losetup -d {loop}")
+        self._lane.run(f"rm -rf {self._directory} {log}")
 
 
 def _advice(xl_output: str) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from . import crash, dom0_boot, elf, expectation, progress
-from .domain import Guest, Limits
+from .domain import Disk, Guest, Limits
 from .domain_run import DomainRun
 from .errors import LabError
 from .server_client import run_in_shared_lab
@@ -40,6 +42,13 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--input-after", default="", metavar="REGEX", help="typed when this came out")
     parser.add_argument("--nmi-after", default="", metavar="REGEX", help="a non-maskable interrupt is raised then")
     parser.add_argument("--config", type=Path, help="an xl configuration, for --boot domu")
+    parser.add_argument(
+        "--disk",
+        action="append",
+        default=[],
+        metavar="FILE[:EXPECTED]",
+        help="a disk with a copy of FILE, for --boot domu; what is on it at the end must be what is in EXPECTED",
+    )
     parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")
     parser.add_argument("--verbose", action="store_true", help="print the console when it passes too")
     return parser.parse_args(words)
@@ -61,7 +70,35 @@ def _as_dom0(wanted: argparse.Namespace) -> DomainRun:
     return dom0_boot.run(wanted.elf, options)
 
 
-def _as_domu(wanted: argparse.Namespace) -> DomainRun:
+def _disks(wanted: argparse.Namespace, scratch: Path) -> tuple[Disk, ...]:
+    made = []
+    for index, text in enumerate(wanted.disk):
+        image, _, expected = text.partition(":")
+        device = f"xvd{chr(ord('a') + index)}"
+        kept = str(scratch / device) if expected else ""
+        made.append(Disk(str(Path(image).resolve()), device, writable=True, contents_to=kept))
+    return tuple(made)
+
+
+def _wrong_disk(wanted: argparse.Namespace, disks: tuple[Disk, ...]) -> str:
+    """What is wrong with the first disk that is not as expected."""
+    for text, disk in zip(wanted.disk, disks, strict=True):
+        expected = text.partition(":")[2]
+        if not expected:
+            continue
+        kept = Path(disk.contents_to)
+        if not kept.exists():
+            return f"nothing is known of the disk {disk.device}"
+        pairs = enumerate(zip(kept.read_bytes(), Path(expected).read_bytes(), strict=False))
+        different = next((at for at, (left, right) in pairs if left != right), None)
+        if different is not None:
+            return f"the disk {disk.device} is not what was expected, from byte {different} on"
+        if kept.stat().st_size != Path(expected).stat().st_size:
+            return f"the disk {disk.device} has another size than {expected}"
+    return ""
+
+
+def _as_domu(wanted: argparse.Namespace, disks: tuple[Disk, ...]) -> DomainRun:
     if wanted.icount:
         raise LabError("--icount is for --boot dom0", "the bench counts guests under dom0 by itself.")
     guest = Guest(
@@ -71,6 +108,7 @@ def _as_domu(wanted: argparse.Namespace) -> DomainRun:
         memory_mb=wanted.memory,
         ramdisk=wanted.ramdisk,
         command_line=wanted.extra,
+        disks=disks,
     )
     limits = Limits(
         timeout=wanted.timeout,
@@ -109,8 +147,12 @@ def _since_start(xen_lines: str) -> str:
 
 def run(wanted: argparse.Namespace) -> int:
     expectation.check_syntax(wanted.expect)
-    result = _as_dom0(wanted) if wanted.boot == "dom0" else _as_domu(wanted)
-    judgement = expectation.judge(wanted.expect, result, wanted.elf)
+    with tempfile.TemporaryDirectory() as scratch:
+        disks = _disks(wanted, Path(scratch))
+        result = _as_dom0(wanted) if wanted.boot == "dom0" else _as_domu(wanted, disks)
+        judgement = expectation.judge(wanted.expect, result, wanted.elf)
+        if judgement.verdict == "pass" and (wrong := _wrong_disk(wanted, disks)):
+            judgement = replace(judgement, verdict="fail", reason=wrong)
     if judgement.verdict == "fail" or wanted.verbose:
         _show(wanted, result, everything=judgement.verdict == "fail")
     print(f"{wanted.name}: {judgement.verdict}: {judgement.reason}")

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 from . import progress
-from .domain import Guest, Limits, run_domain
+from .domain import Disk, Guest, Limits, run_domain
 from .errors import LabError
 from .lab import Lab, Settings
 
@@ -87,6 +87,7 @@ class Server:
         guest = request["guest"]
         guest["kernel"] = Path(guest["kernel"])
         guest["ramdisk"] = Path(guest["ramdisk"]) if guest["ramdisk"] else None
+        guest["disks"] = tuple(Disk(**disk) for disk in guest["disks"])
         try:
             run = run_domain(
                 self._lab,
