@@ -103,6 +103,8 @@ void console_emergency(std::string_view text) noexcept {
     }
     // The ring's own indices are not trusted here, because a panic may have come in the middle of using them.
     auto& shared = *reinterpret_cast<volatile xencons_interface*>(halvm_console_ring);
+    auto& own = console();
+    std::uint32_t written = 0;
     const auto give_up = monotonic_ns() + patience_ns;
     const auto put = [&](char c) {
         while (shared.out_prod - shared.out_cons >= sizeof shared.out) {
@@ -115,12 +117,15 @@ void console_emergency(std::string_view text) noexcept {
         shared.out[MASK_XENCONS_IDX(at, shared.out)] = c;
         arch::compiler_barrier();
         shared.out_prod = at + 1;
+        ++written;
     };
     for (const char c : text) {
         if (c == '\n')
             put('\r');
         put(c);
     }
+    // After a report that is not the end, the program writes on behind it.
+    own.written_around(written);
     xen::hypercall::evtchn_send(domain.console_port);
 }
 

@@ -43,12 +43,6 @@ std::uint64_t monotonic_ns() noexcept {
     return latest = now > latest ? now : latest;
 }
 
-std::uint64_t running_ns() noexcept {
-    vcpu_runstate_info_t info{};
-    xen::hypercall::vcpu_op(VCPUOP_get_runstate_info, 0, &info);
-    return info.time[RUNSTATE_running];
-}
-
 std::uint64_t wall_ns() noexcept {
     auto& shared = halvm_shared_info;
     // The offset holds Xen's own start, so the system time is what is added to it.

@@ -195,6 +195,18 @@ TEST_CASE("console ring: our own indices are not read back from the shared page"
     CHECK(page.memory->in_cons == 3);
 }
 
+TEST_CASE("console ring: goes on behind what was written around it") {
+    shared_page page;
+    ring console{*page.memory, events{&page}};
+    REQUIRE(console.write(as_bytes("one ")).has_value());
+    for (const char c : std::string_view{"two "})
+        page.memory->out[page.memory->out_prod++] = c;
+    console.written_around(4);
+    CHECK(console.write(as_bytes("three")).has_value());
+    page.take(100);
+    CHECK(page.taken == "one two three");
+}
+
 TEST_CASE("console ring: goes on where an earlier owner of the ring stopped") {
     shared_page page;
     REQUIRE(ring{*page.memory, events{&page}}.write(as_bytes("early ")).has_value());

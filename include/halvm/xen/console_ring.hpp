@@ -39,8 +39,6 @@ public:
     /// there will be no more room.
     result<void> write(const_bytes out) noexcept {
         while (!out.empty()) {
-            // Reports that cannot wait for their turn, as of a deadlock, go around this object.
-            out_prod_ = load(shared_.out_prod);
             const std::uint32_t used = out_prod_ - load(shared_.out_cons);
             if (used > sizeof shared_.out)
                 return failed<void>(std::errc::protocol_error, "write to the console");
@@ -82,6 +80,9 @@ public:
                 return failed<std::size_t>(std::errc::broken_pipe, "read from the console");
         }
     }
+
+    /// So many bytes went out around this object: a report that could not wait for its turn.
+    void written_around(std::uint32_t count) noexcept { out_prod_ += count; }
 
     /// How many bytes the other end has not taken yet; never more than the ring holds.
     [[nodiscard]] std::size_t unsent() const noexcept {
