@@ -104,7 +104,14 @@ public:
         next_.where = who;
         resume = go_on;
         stage_ = stage::waits;
-        own.begin_wait(*this, first, std::min(limit_.deadline, operation_.deadline()));
+        const instant deadline = std::min(limit_.deadline, operation_.deadline());
+        if constexpr (tells_order) {
+            const ordered order{static_cast<sleeper&>(*this)};
+            const ordered_wait before{first};
+            own.begin_wait_unseen(*this, first, deadline);
+        } else {
+            own.begin_wait(*this, first, deadline);
+        }
         home_->waits(outside_);
         if (limit_.stop.stop_possible())
             on_stop_.emplace(limit_.stop, stopper{*this});
@@ -128,6 +135,7 @@ private:
     };
 
     static void go_on(sleeper& one) noexcept {
+        const ordered order{one};
         auto& self = static_cast<waiting&>(one);
         self.stage_ = stage::woken;
         self.home_->goes_on(self.next_, self.outside_);
@@ -182,20 +190,28 @@ struct lock_access {
 
     static wait_queue& queue(mutex& one) noexcept { return one.waiting_; }
     static bool try_take(mutex& one, long) noexcept {
+        const ordered order{one.waiting_};
         if (one.owner_ != nullptr)
             return false;
         one.owner_ = &coroutine;
         return true;
     }
-    static void taken(mutex& one, long) noexcept { one.owner_ = &coroutine; }
+    static void taken(mutex& one, long) noexcept {
+        const ordered order{one.waiting_};
+        one.owner_ = &coroutine;
+    }
     static void given_up(mutex&) noexcept {}
-    static void unlock(mutex& one, long) noexcept { one.hand_over(); }
+    static void unlock(mutex& one, long) noexcept {
+        const ordered order{one.waiting_};
+        one.hand_over();
+    }
     static mutex& inner(recursive_mutex& one) noexcept { return one.inner_; }
 
     static constexpr long writer = shared_mutex::writer;
     static constexpr long reader = shared_mutex::reader;
     static wait_queue& queue(shared_mutex& one) noexcept { return one.waiting_; }
     static bool try_take(shared_mutex& one, long kind) noexcept {
+        const ordered order{one.waiting_};
         if (!one.waiting_.empty() || !one.free_for(kind))
             return false;
         one.holders_ += kind;
@@ -203,11 +219,16 @@ struct lock_access {
         return true;
     }
     static void taken(shared_mutex& one, long kind) noexcept {
+        const ordered order{one.waiting_};
         if (kind == writer)
             one.writing_ = &coroutine;
     }
-    static void given_up(shared_mutex& one) noexcept { one.admit(); }
+    static void given_up(shared_mutex& one) noexcept {
+        const ordered order{one.waiting_};
+        one.admit();
+    }
     static void unlock(shared_mutex& one, long kind) noexcept {
+        const ordered order{one.waiting_};
         if (kind == writer)
             one.end_writing();
         else
@@ -274,11 +295,13 @@ struct barrier_access : one_place {
     explicit barrier_access(barrier& of) noexcept : at{of} {}
     bool ready() noexcept { return at.arrive(); }
     waiter& stand() noexcept {
+        const ordered order{at.waiting_};
         round = at.round_;
         stood = true;
         return stand_in(at.waiting_);
     }
     result<bool> finish(wake how, waiter* fired) {
+        const ordered order{at.waiting_};
         if (how != wake::signalled && at.take_back(stood ? round : at.round_))
             return gave_up(how, "wait at a barrier");
         return how == wake::signalled && fired == nullptr;
@@ -368,6 +391,7 @@ template <class Value>
 struct read_operation : one_place {
     explicit read_operation(mvar<Value>& of) noexcept : from{of} {}
     bool ready() {
+        const ordered order{from.readers()};
         if (from.value() != nullptr)
             copied = *from.value();
         return copied.has_value();

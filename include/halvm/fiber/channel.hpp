@@ -26,6 +26,7 @@ public:
     /// Blocks until the place is empty, and fills it.
     /// Errors: std::errc::timed_out and operation_canceled by the limit.
     result<void> put(Value value, const wait_limit& limit = {}) {
+        const detail::ordered order{putters_, takers_, readers_};
         if (try_put(value))
             return {};
         waiter here{.queue = &putters_, .slot = &value};
@@ -35,6 +36,7 @@ public:
     }
     /// Blocks until there is a value, and takes it out. Errors: as put().
     result<Value> take(const wait_limit& limit = {}) {
+        const detail::ordered order{putters_, takers_, readers_};
         if (auto now = try_take())
             return std::move(*now);
         std::optional<Value> taken;
@@ -45,6 +47,7 @@ public:
     }
     /// Blocks until there is a value, and copies it. Errors: as put().
     result<Value> read(const wait_limit& limit = {}) requires std::copyable<Value> {
+        const detail::ordered order{putters_, takers_, readers_};
         if (value_)
             return *value_;
         std::optional<Value> copied;
@@ -55,6 +58,7 @@ public:
     }
     /// Moves from `value` only when it returns true.
     bool try_put(Value& value) {
+        const detail::ordered order{putters_, takers_, readers_};
         if (value_)
             return false;
         if constexpr (std::copyable<Value>)
@@ -73,6 +77,7 @@ public:
         return true;
     }
     std::optional<Value> try_take() {
+        const detail::ordered order{putters_, takers_, readers_};
         if (!value_)
             return std::nullopt;
         std::optional<Value> taken = std::exchange(value_, std::nullopt);
@@ -83,12 +88,18 @@ public:
         }
         return taken;
     }
-    [[nodiscard]] bool empty() const noexcept { return !value_; }
+    [[nodiscard]] bool empty() const noexcept {
+        const detail::ordered order{putters_, takers_, readers_};
+        return !value_;
+    }
     /// For select() and coroutines.
     [[nodiscard]] wait_queue& takers() noexcept { return takers_; }
     [[nodiscard]] wait_queue& putters() noexcept { return putters_; }
     [[nodiscard]] wait_queue& readers() noexcept { return readers_; }
-    [[nodiscard]] const Value* value() const noexcept { return value_ ? &*value_ : nullptr; }
+    [[nodiscard]] const Value* value() const noexcept {
+        const detail::ordered order{putters_, takers_, readers_};
+        return value_ ? &*value_ : nullptr;
+    }
 
 private:
     std::optional<Value> value_;
@@ -110,6 +121,7 @@ public:
     /// Errors: std::errc::broken_pipe when it is closed, timed_out and operation_canceled by the limit; the value is
     /// lost then.
     result<void> send(Value value, const wait_limit& limit = {}) {
+        const detail::ordered order{senders_, receivers_};
         if (closed_)
             return detail::was_closed("send to a channel");
         if (try_send(value))
@@ -124,6 +136,7 @@ public:
     /// Blocks while the channel is empty.
     /// Errors: std::errc::broken_pipe when it is closed and empty, timed_out and operation_canceled by the limit.
     result<Value> receive(const wait_limit& limit = {}) {
+        const detail::ordered order{senders_, receivers_};
         if (auto now = try_receive())
             return std::move(*now);
         if (closed_)
@@ -138,6 +151,7 @@ public:
     }
     /// Moves from `value` only when it returns true. False when the channel is full or closed.
     bool try_send(Value& value) {
+        const detail::ordered order{senders_, receivers_};
         if (closed_)
             return false;
         if (!receivers_.empty()) {
@@ -152,6 +166,7 @@ public:
         return true;
     }
     std::optional<Value> try_receive() {
+        const detail::ordered order{senders_, receivers_};
         std::optional<Value> received;
         if (!values_.empty()) {
             received = std::move(values_.front());
@@ -172,12 +187,19 @@ public:
     }
     /// Those who wait to send or to receive are told that it is closed. Closing twice is fine.
     void close() noexcept {
+        const detail::ordered order{senders_, receivers_};
         closed_ = true;
         this_scheduler().signal_all(senders_);
         this_scheduler().signal_all(receivers_);
     }
-    [[nodiscard]] bool closed() const noexcept { return closed_; }
-    [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
+    [[nodiscard]] bool closed() const noexcept {
+        const detail::ordered order{senders_, receivers_};
+        return closed_;
+    }
+    [[nodiscard]] std::size_t size() const noexcept {
+        const detail::ordered order{senders_, receivers_};
+        return values_.size();
+    }
     /// For select() and coroutines.
     [[nodiscard]] wait_queue& senders() noexcept { return senders_; }
     [[nodiscard]] wait_queue& receivers() noexcept { return receivers_; }

@@ -25,7 +25,7 @@ public:
     bool wait(Lock& lock, const wait_limit& limit = {}) {
         // Nothing runs between the unlock and the wait, because no fiber yields there.
         lock.unlock();
-        const bool notified = this_scheduler().wait(waiting_, limit) == wake::signalled;
+        const bool notified = detail::wait_in(waiting_, limit) == wake::signalled;
         lock.lock();
         return notified;
     }
@@ -38,8 +38,14 @@ public:
                 return true_now();
         return true;
     }
-    void notify_one() noexcept { this_scheduler().signal(waiting_); }
-    void notify_all() noexcept { this_scheduler().signal_all(waiting_); }
+    void notify_one() noexcept {
+        const detail::ordered order{waiting_};
+        this_scheduler().signal(waiting_);
+    }
+    void notify_all() noexcept {
+        const detail::ordered order{waiting_};
+        this_scheduler().signal_all(waiting_);
+    }
     /// For coroutines.
     [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
 
@@ -53,20 +59,25 @@ public:
     explicit semaphore(std::size_t count) noexcept : count_{count} {}
 
     bool acquire(const wait_limit& limit = {}) noexcept {
-        return try_acquire() || this_scheduler().wait(waiting_, limit) == wake::signalled;
+        return try_acquire() || detail::wait_in(waiting_, limit) == wake::signalled;
     }
     bool try_acquire() noexcept {
+        const detail::ordered order{waiting_};
         if (count_ == 0)
             return false;
         --count_;
         return true;
     }
     void release(std::size_t count = 1) noexcept {
+        const detail::ordered order{waiting_};
         while (count != 0 && this_scheduler().signal(waiting_))
             --count;
         count_ += count;
     }
-    [[nodiscard]] std::size_t available() const noexcept { return count_; }
+    [[nodiscard]] std::size_t available() const noexcept {
+        const detail::ordered order{waiting_};
+        return count_;
+    }
     /// For coroutines.
     [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
 
@@ -79,14 +90,21 @@ private:
 class event {
 public:
     void set() noexcept {
+        const detail::ordered order{waiting_};
         set_ = true;
         this_scheduler().signal_all(waiting_);
     }
-    void reset() noexcept { set_ = false; }
-    [[nodiscard]] bool is_set() const noexcept { return set_; }
-    [[nodiscard]] bool try_wait() const noexcept { return set_; }
+    void reset() noexcept {
+        const detail::ordered order{waiting_};
+        set_ = false;
+    }
+    [[nodiscard]] bool is_set() const noexcept {
+        const detail::ordered order{waiting_};
+        return set_;
+    }
+    [[nodiscard]] bool try_wait() const noexcept { return is_set(); }
     bool wait(const wait_limit& limit = {}) noexcept {
-        return set_ || this_scheduler().wait(waiting_, limit) == wake::signalled;
+        return is_set() || detail::wait_in(waiting_, limit) == wake::signalled;
     }
     /// For select() and coroutines.
     [[nodiscard]] wait_queue& queue() noexcept { return waiting_; }
@@ -99,16 +117,23 @@ private:
 /// Work under way: add() it, done() when it ends, wait() for all of it.
 class wait_group {
 public:
-    void add(std::size_t count = 1) noexcept { open_ += count; }
+    void add(std::size_t count = 1) noexcept {
+        const detail::ordered order{waiting_};
+        open_ += count;
+    }
     void done() noexcept {
+        const detail::ordered order{waiting_};
         if (open_ == 0)
             broken_rule("has nothing left to be done", "wait group");
         if (--open_ == 0)
             this_scheduler().signal_all(waiting_);
     }
-    [[nodiscard]] bool try_wait() const noexcept { return open_ == 0; }
+    [[nodiscard]] bool try_wait() const noexcept {
+        const detail::ordered order{waiting_};
+        return open_ == 0;
+    }
     bool wait(const wait_limit& limit = {}) noexcept {
-        return open_ == 0 || this_scheduler().wait(waiting_, limit) == wake::signalled;
+        return try_wait() || detail::wait_in(waiting_, limit) == wake::signalled;
     }
 
     /// For coroutines.
@@ -124,14 +149,18 @@ class latch {
 public:
     explicit latch(std::size_t count) noexcept : left_{count} {}
     void count_down(std::size_t count = 1) noexcept {
+        const detail::ordered order{waiting_};
         if (count > left_)
             broken_rule("counted down below zero", "latch");
         if (left_ -= count; left_ == 0)
             this_scheduler().signal_all(waiting_);
     }
-    [[nodiscard]] bool try_wait() const noexcept { return left_ == 0; }
+    [[nodiscard]] bool try_wait() const noexcept {
+        const detail::ordered order{waiting_};
+        return left_ == 0;
+    }
     bool wait(const wait_limit& limit = {}) noexcept {
-        return left_ == 0 || this_scheduler().wait(waiting_, limit) == wake::signalled;
+        return try_wait() || detail::wait_in(waiting_, limit) == wake::signalled;
     }
     bool arrive_and_wait(const wait_limit& limit = {}) noexcept {
         count_down();
@@ -157,16 +186,17 @@ public:
     bool arrive_and_wait() noexcept {
         if (arrive())
             return true;
-        this_scheduler().wait(waiting_, {});
+        detail::wait_in(waiting_, {});
         return false;
     }
     /// The same, up to the limit: then the arrival is taken back, unless the barrier opened in that moment.
     /// Errors: std::errc::timed_out and operation_canceled by the limit.
     result<bool> arrive_and_wait(const wait_limit& limit) {
+        const detail::ordered order{waiting_};
         if (arrive())
             return true;
         const std::size_t round = round_;
-        const wake how = this_scheduler().wait(waiting_, limit);
+        const wake how = detail::wait_in(waiting_, limit);
         if (how != wake::signalled && take_back(round))
             return detail::gave_up(how, "wait at a barrier");
         return false;
@@ -176,6 +206,7 @@ private:
     friend struct detail::barrier_access;
 
     bool arrive() noexcept {
+        const detail::ordered order{waiting_};
         if (--left_ != 0)
             return false;
         left_ = count_;
@@ -184,6 +215,7 @@ private:
         return true;
     }
     bool take_back(std::size_t round) noexcept {
+        const detail::ordered order{waiting_};
         if (round != round_)
             return false;
         ++left_;

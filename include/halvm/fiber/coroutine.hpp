@@ -136,6 +136,7 @@ public:
     crew& operator=(const crew&) = delete;
     /// Ends those that have not ended where they wait. Panics when another's coroutine waits in it.
     ~crew() {
+        const detail::ordered order{idle_, idle_outside_};
         while (!members_.empty()) {
             detail::promise_base& one = members_.front();
             members_.pop_front();
@@ -172,9 +173,7 @@ public:
         {
             running_ = true;
             const restore at_end{*this, self};
-            while (living_ + waiting_ != 0 || !ready_.empty()) {
-                if (ready_.empty())
-                    this_scheduler().wait(outside_ != 0 ? idle_outside_ : idle_, {});
+            while (wait_until_ready()) {
                 run_ready();
                 this_scheduler().yield();
             }
@@ -187,11 +186,13 @@ public:
 
     /// A coroutine has begun to wait, in the calling fiber; `outside` as a wait_queue says.
     void waits(bool outside) noexcept {
+        const detail::ordered order{idle_, idle_outside_};
         ++waiting_;
         outside_ += outside;
     }
     /// Its wait has ended; it goes on in its turn.
     void goes_on(detail::resumption& one, bool outside) noexcept {
+        const detail::ordered order{idle_, idle_outside_};
         forget(outside);
         ready_.push_back(one);
         auto& own = this_scheduler();
@@ -199,6 +200,7 @@ public:
     }
     /// It is destroyed while it waits.
     void forget(bool outside) noexcept {
+        const detail::ordered order{idle_, idle_outside_};
         --waiting_;
         outside_ -= outside;
     }
@@ -220,6 +222,7 @@ private:
 
     template <class Promise>
     void add(std::coroutine_handle<Promise> one) noexcept {
+        const detail::ordered order{idle_, idle_outside_};
         detail::promise_base& promise = one.promise();
         promise.home = this;
         promise.begin.where = one;
@@ -229,16 +232,33 @@ private:
         goes_on(promise.begin, false);
     }
 
+    /// Blocks until one can go on; false when all have ended.
+    bool wait_until_ready() noexcept {
+        const detail::ordered order{idle_, idle_outside_};
+        if (!ready_.empty())
+            return true;
+        if (living_ + waiting_ == 0)
+            return false;
+        detail::wait_in(outside_ != 0 ? idle_outside_ : idle_, {});
+        return true;
+    }
+
     /// Those that can go on now; what they make go on has its turn after the other fibers.
     void run_ready() {
         ready_list now;
-        now.swap(ready_);
+        {
+            const detail::ordered order{idle_, idle_outside_};
+            now.swap(ready_);
+        }
         // What is left, when a coroutine of another's making throws, keeps its turn.
         struct put_back {
             ready_list& from;
-            ready_list& to;
-            ~put_back() { to.splice(to.begin(), from); }
-        } const rest{now, ready_};
+            crew& own;
+            ~put_back() {
+                const detail::ordered order{own.idle_, own.idle_outside_};
+                own.ready_.splice(own.ready_.begin(), from);
+            }
+        } const rest{now, *this};
         while (!now.empty()) {
             next_ = now.front().where;
             now.pop_front();
@@ -251,6 +271,7 @@ private:
     }
 
     void ended(detail::promise_base& one) noexcept {
+        const detail::ordered order{idle_, idle_outside_};
         members_.erase(members_.iterator_to(one));
         --living_;
         if (!one.owned)

@@ -22,6 +22,7 @@ public:
     void lock() noexcept { lock(wait_limit{}); }
     /// The same, up to the limit; false when that came first.
     bool lock(const wait_limit& limit) noexcept {
+        const detail::ordered order{waiting_};
         if (try_lock())
             return true;
         if (held())
@@ -30,6 +31,7 @@ public:
         return this_scheduler().wait_any(here, limit) == wake::signalled;
     }
     bool try_lock() noexcept {
+        const detail::ordered order{waiting_};
         if (owner_ != nullptr)
             return false;
         take(this_scheduler().current());
@@ -37,12 +39,16 @@ public:
     }
     /// Panics when the lock is not the caller's.
     void unlock() noexcept {
+        const detail::ordered order{waiting_};
         if (!held())
             broken_rule("unlocked by a fiber that does not hold it", "mutex");
         --this_scheduler().current().locks;
         hand_over();
     }
-    [[nodiscard]] bool held() const noexcept { return owner_ == &this_scheduler().current(); }
+    [[nodiscard]] bool held() const noexcept {
+        const detail::ordered order{waiting_};
+        return owner_ == &this_scheduler().current();
+    }
 
 private:
     friend struct detail::lock_access;
@@ -103,6 +109,7 @@ public:
     bool try_lock() noexcept { return try_enter(writer); }
     /// Panics when it is not the caller who holds it to write.
     void unlock() noexcept {
+        const detail::ordered order{waiting_};
         if (writing_ != &this_scheduler().current())
             broken_rule("unlocked by a fiber that does not hold it to write", "shared mutex");
         --this_scheduler().current().locks;
@@ -113,6 +120,7 @@ public:
     bool lock_shared(const wait_limit& limit) noexcept { return enter(reader, limit); }
     bool try_lock_shared() noexcept { return try_enter(reader); }
     void unlock_shared() noexcept {
+        const detail::ordered order{waiting_};
         if (holders_ <= 0)
             broken_rule("unlocked while nobody holds it to read", "shared mutex");
         --holders_;
@@ -128,6 +136,7 @@ private:
     [[nodiscard]] bool free_for(long kind) const noexcept { return kind == writer ? holders_ == 0 : holders_ >= 0; }
 
     bool try_enter(long kind) noexcept {
+        const detail::ordered order{waiting_};
         if (!waiting_.empty() || !free_for(kind))
             return false;
         hold(kind, this_scheduler().current());
@@ -146,13 +155,14 @@ private:
         admit();
     }
     bool enter(long kind, const wait_limit& limit) noexcept {
+        const detail::ordered order{waiting_};
         if (try_enter(kind))
             return true;
         if (writing_ == &this_scheduler().current())
             broken_rule("locked again by the fiber that holds it to write", "shared mutex");
         // The slot tells admit() what this fiber waits to be.
         long wanted = kind;
-        if (this_scheduler().wait(waiting_, limit, &wanted) == wake::signalled)
+        if (detail::wait_in(waiting_, limit, &wanted) == wake::signalled)
             return true;
         // A writer that gives up may have been what readers behind it waited for.
         admit();

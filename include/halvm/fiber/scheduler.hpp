@@ -6,6 +6,7 @@
 // All state is in a scheduler object, one a VCPU; there is one today.
 #pragma once
 
+#include <halvm/fiber/order.hpp>
 #include <halvm/fiber/task.hpp>
 #include <halvm/fiber/timers.hpp>
 
@@ -96,6 +97,7 @@ public:
     /// The same in several queues at once: `first` and its siblings are filled in but not yet queued. Which of them
     /// was signalled is `current().fired`. Inlined where there is no limit: see arrive().
     wake wait_any(waiter& first, const wait_limit& limit) noexcept {
+        const detail::ordered_wait order{first};
         if (limit.endless()) {
             arrive(leave_waiting(first));
             return current_->how;
@@ -122,6 +124,8 @@ public:
         if (deadline != never)
             timers_.insert(one, deadline);
     }
+    /// The same, compiled without the thread sanitizer, which would look for races in the lists.
+    void begin_wait_unseen(sleeper& one, waiter& first, instant deadline) noexcept;
     /// Takes it out of all its places, and makes it go on. Pre: it waits.
     void end_wait(sleeper& one, wake how, waiter* by) noexcept;
 
@@ -202,5 +206,15 @@ extern scheduler* of_this_vcpu;
 
 /// The scheduler of this VCPU. Pre: there is one.
 inline scheduler& this_scheduler() noexcept { return *detail::of_this_vcpu; }
+
+namespace detail {
+
+/// scheduler::wait(), of which a thread sanitizer is told.
+inline wake wait_in(wait_queue& queue, const wait_limit& limit, void* slot = nullptr) noexcept {
+    const ordered_wait order{queue};
+    return this_scheduler().wait(queue, limit, slot);
+}
+
+}  // namespace detail
 
 }  // namespace halvm::fiber
