@@ -182,8 +182,9 @@ result<basic_transfer_slot<Domain>> accept_transfer(basic_grant_table<Domain>& t
 }
 
 /// Hands `page` over to `peer`, which invited it by `ref`; on success `page` owns nothing. The page must be granted to
-/// nobody. Errors: what Xen answers, and `page` is as before: a peer that did not invite, or has no room.
-/// Pre: `page` is one page.
+/// nobody. Errors: what Xen answers. A page that cannot go, such as one that the peer has mapped, is as before. A peer
+/// that did not invite, or has no room, costs the page and what was in it: Xen takes the frame before it looks at the
+/// invitation, and then frees it; `page` owns nothing, and the domain gets another frame. Pre: `page` is one page.
 template <MemoryPlatform Domain>
 result<void> transfer_page(basic_grant_table<Domain>& table, domid peer, grant_ref ref, basic_pages<Domain>& page) {
     Expects(page.count() == 1);
@@ -192,16 +193,17 @@ result<void> transfer_page(basic_grant_table<Domain>& table, domid peer, grant_r
     const gfn frame = domain.detach_frame(page.data());
     gnttab_transfer_t request{raw(frame), raw(peer), raw(ref), GNTST_general_error};
     const long status = table.operation(GNTTABOP_transfer, &request);
-    if (status < 0 || request.status != GNTST_okay) {
-        if (domain.attach_frame(page.data(), frame) != 0)
-            page.release();
-        constexpr auto attempted = "transfer a page by grant {} to domain {}";
-        return failure(status < 0 ? hypercall_error(status, attempted, raw(ref), raw(peer))
-                                  : grant_error(request.status, attempted, raw(ref), raw(peer)));
+    const bool refused = status < 0 || request.status != GNTST_okay;
+    if (!refused || domain.attach_frame(page.data(), frame) != 0) {
+        rest->hold(std::exchange(page, basic_pages<Domain>{}));
+        table.park(std::move(rest), 0, 1);
+        table.collect();
     }
-    rest->hold(std::exchange(page, basic_pages<Domain>{}));
-    table.park(std::move(rest), 0, 1);
-    table.collect();
+    constexpr auto attempted = "transfer a page by grant {} to domain {}";
+    if (status < 0)
+        return failure(hypercall_error(status, attempted, raw(ref), raw(peer)));
+    if (refused)
+        return failure(grant_error(request.status, attempted, raw(ref), raw(peer)));
     return {};
 }
 

@@ -222,16 +222,18 @@ void transfer(hypervisor& host, domain& who, gnttab_transfer_t& request) {
         request.status = GNTST_bad_page;
         return;
     }
-    if (to == nullptr) {
-        request.status = GNTST_bad_domain;
-        return;
-    }
-    request.status = GNTST_general_error;
+    // From here on the frame is not the sender's any more, whatever the receiver says.
+    const auto refuse = [&](int status) {
+        host.frames.free(frame);
+        request.status = static_cast<std::int16_t>(status);
+    };
+    if (to == nullptr)
+        return refuse(GNTST_bad_domain);
     if (request.ref >= capacity(to->grants) || host.frames.owned_by(raw(to->id())) >= to->frames_limit)
-        return;
+        return refuse(GNTST_general_error);
     const entry invited{host, to->grants, request.ref};
     if (invited.flags() != GTF_accept_transfer || invited.peer() != raw(who.id()))
-        return;
+        return refuse(GNTST_general_error);
     invited.flags() |= GTF_transfer_committed;
     host.frames.set_owner(frame, raw(to->id()));
     invited.set_frame(frame);
