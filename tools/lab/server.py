@@ -86,8 +86,8 @@ class Server:
             self._owners.add(request["owner"])
         guest = request["guest"]
         guest["kernel"] = Path(guest["kernel"])
-        guest["ramdisk"] = Path(guest["ramdisk"]) if guest["ramdisk"] else None
-        guest["disks"] = tuple(Disk(**disk) for disk in guest["disks"])
+        guest["ramdisk"] = Path(guest["ramdisk"]) if guest.get("ramdisk") else None
+        guest["disks"] = tuple(Disk(**disk) for disk in guest.get("disks", ()))
         try:
             run = run_domain(
                 self._lab,
