@@ -134,7 +134,7 @@ void watches(xen::xenstore& store) {
     HALVM_CHECK(watch.next().value().path == "data/test");
     for (const char* node : {"data/test/b", "data/test/a", "data/test/b"}) {
         HALVM_CHECK(works(store.write(node, "x")));
-        HALVM_CHECK(watch.next(fiber::within(10s)).value().path == node);
+        HALVM_CHECK(watch.next().value().path == node);
     }
     HALVM_CHECK(fails(watch.next(fiber::within(1ms)), std::errc::timed_out));
     HALVM_CHECK(works(watch.end()));
