@@ -3,12 +3,11 @@
 // domain is its own peer. With a word on the command line it then does what must end in a fault.
 #include "report.hpp"
 
-#include "own_domain.hpp"
-
 #include "core/heap.hpp"
 #include "core/pages.hpp"
 
 #include <halvm/program.hpp>
+#include <halvm/xen/domain.hpp>
 #include <halvm/xen/domain_memory.hpp>
 #include <halvm/xen/grants.hpp>
 
@@ -197,7 +196,8 @@ void heap_gives_back() {
 }  // namespace
 
 int halvm_main() {
-    me = own_domain();
+    xen::guest domain;
+    me = xen::own_domid(domain).value();
     if (const std::string_view how{halvm::command_line()}; !how.empty())
         fault(how);
     copies();

@@ -3,11 +3,10 @@
 // word on the command line it then does what must end in a fault.
 #include "report.hpp"
 
-#include "own_domain.hpp"
-
 #include "core/pages.hpp"
 
 #include <halvm/program.hpp>
+#include <halvm/xen/domain.hpp>
 #include <halvm/xen/grants.hpp>
 
 #include <algorithm>
@@ -153,7 +152,8 @@ void in_both_versions() {
 }  // namespace
 
 int halvm_main() {
-    me = own_domain();
+    xen::guest domain;
+    me = xen::own_domid(domain).value();
     if (const std::string_view how{halvm::command_line()}; !how.empty())
         fault(how);
     in_both_versions();
