@@ -80,14 +80,17 @@ void deadlines() {
         const std::lock_guard mine{mutex};
         soon.notify_one();
     }};
-    HALVM_CHECK(soon.wait_for(lock, 10s) == std::cv_status::no_timeout && lock.owns_lock());
+    HALVM_CHECK(soon.wait_for(lock, 1h) == std::cv_status::no_timeout && lock.owns_lock());
     // Signalled when its time has come already: whoever waits longer gets the signal.
+    bool waits = false;
     bool woken = false;
     std::jthread patient{[&] {
         std::unique_lock own{mutex};
-        woken = soon.wait_for(own, 10s) == std::cv_status::no_timeout;
+        waits = true;
+        woken = soon.wait_for(own, 1h) == std::cv_status::no_timeout;
     }};
-    soon.wait_for(lock, 1ms);
+    while (!waits)
+        soon.wait_for(lock, 1ms);
     soon.notify_one();
     lock.unlock();
     patient.join();

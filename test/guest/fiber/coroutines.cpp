@@ -22,7 +22,7 @@ fiber::coroutine<int> doubled(halvm::channel<int>& from) {
 
 fiber::coroutine<std::string> all_in_turn(halvm::channel<int>& queue, halvm::mvar<int>& box, fiber::mutex& lock) {
     std::string text = std::to_string(co_await doubled(queue));
-    const auto taken = co_await co::take(box, fiber::within(1s));
+    const auto taken = co_await co::take(box, fiber::within(1h));
     text += ", " + std::to_string(*taken);
     const auto late = co_await co::take(box, fiber::within(5ms));
     text += late ? ", more" : ", no more";

@@ -34,7 +34,7 @@ int halvm_main() {
     HALVM_CHECK(worker.join() == 42);
 
     auto giver = halvm::fiber::spawn([&] { return box.put({7}).has_value(); });
-    const auto given = box.take(halvm::fiber::within(1s));
+    const auto given = box.take(halvm::fiber::within(1h));
     HALVM_CHECK(given && given->number == 7);
     HALVM_CHECK(giver.join());
     HALVM_CHECK(!box.take(halvm::fiber::within(1ms)));
