@@ -17,7 +17,8 @@ class Layer(NamedTuple):
 LAYERS = (
     Layer("vocabulary", ("include/halvm/error.hpp", "include/halvm/result.hpp", "include/halvm/bytes.hpp",
                          "include/halvm/units.hpp", "include/halvm/contract.hpp", "include/halvm/main.hpp",
-                         "include/halvm/panic.hpp", "include/halvm/program.hpp", "include/halvm/shutdown.hpp"), ()),
+                         "include/halvm/panic.hpp", "include/halvm/program.hpp", "include/halvm/shutdown.hpp",
+                         "include/halvm/text_sink.hpp"), ()),
     Layer("device", ("include/halvm/device/",), ("vocabulary",)),
     Layer("fiber", ("include/halvm/fiber/",), ("vocabulary", "device")),
     Layer("xen drivers", ("include/halvm/xen/system_console.hpp", "include/halvm/xen/console_ring.hpp",

@@ -5,6 +5,7 @@
 #include <halvm/device/block.hpp>
 #include <halvm/device/clock.hpp>
 #include <halvm/device/console.hpp>
+#include <halvm/device/nic.hpp>
 
 #include <chrono>
 #include <string>
@@ -56,6 +57,20 @@ public:
     result<void> transfer(std::span<block_request> batch) { return first_failure(batch); }
 };
 
+/// An interface of a link that nobody else is on.
+class nic {
+public:
+    nic(nic&&) = default;
+    nic& operator=(nic&&) = default;
+
+    [[nodiscard]] nic_info info() const noexcept { return {}; }
+    [[nodiscard]] nic_statistics statistics() const noexcept { return {}; }
+    result<packet> allocate(std::size_t) { return packet{}; }
+    result<std::size_t> receive(std::span<packet>, std::stop_token) { return 0; }
+    std::size_t try_transmit(std::span<packet> frames) { return frames.size(); }
+    result<void> transmit(std::span<packet>, std::stop_token) { return {}; }
+};
+
 /// A clock that stands still until a test moves it; sleeping on it moves it to the deadline.
 struct clock {
     using duration = std::chrono::nanoseconds;
@@ -71,5 +86,6 @@ struct clock {
 static_assert(Block<block>);
 static_assert(Console<console>);
 static_assert(Clock<clock>);
+static_assert(NIC<nic>);
 
 }  // namespace halvm::archetype

@@ -79,6 +79,47 @@ struct block_of_throwing_info : archetype::block {
 };
 static_assert(!Block<block_of_throwing_info>);
 
+struct copyable_nic : archetype::nic {
+    copyable_nic(const copyable_nic&);
+    copyable_nic& operator=(const copyable_nic&);
+};
+static_assert(!UniqueDevice<copyable_nic> && !NIC<copyable_nic>);
+
+struct nic_of_one_frame : archetype::nic {
+    result<packet> receive(std::stop_token);
+};
+static_assert(!NIC<nic_of_one_frame>);
+
+struct nic_that_cannot_be_stopped : archetype::nic {
+    result<std::size_t> receive(std::span<packet>);
+};
+static_assert(!NIC<nic_that_cannot_be_stopped>);
+
+struct nic_without_back_pressure : archetype::nic {
+    void transmit(std::span<packet>, std::stop_token);
+};
+static_assert(!NIC<nic_without_back_pressure>);
+
+struct nic_that_takes_all_or_none : archetype::nic {
+    bool try_transmit(std::span<packet>);
+};
+static_assert(!NIC<nic_that_takes_all_or_none>);
+
+struct nic_of_foreign_memory : archetype::nic {
+    result<bytes> allocate(std::size_t);
+};
+static_assert(!NIC<nic_of_foreign_memory>);
+
+struct nic_of_throwing_info : archetype::nic {
+    [[nodiscard]] nic_info info() const;
+};
+static_assert(!NIC<nic_of_throwing_info>);
+
+struct nic_without_statistics : archetype::nic {
+    void statistics() const noexcept;
+};
+static_assert(!NIC<nic_without_statistics>);
+
 static_assert(Clock<std::chrono::steady_clock>);
 static_assert(!Clock<std::chrono::system_clock>, "it can go back");
 

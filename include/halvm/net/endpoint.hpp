@@ -63,6 +63,6 @@ consteval endpoint operator""_endpoint(const char* chars, std::size_t count) {
 template <>
 struct std::hash<halvm::net::endpoint> {
     std::size_t operator()(const halvm::net::endpoint& end) const noexcept {
-        return halvm::net::reading::mix(std::hash<halvm::net::ip_address>{}(end.address) + end.port);
+        return halvm::reading::mix(std::hash<halvm::net::ip_address>{}(end.address) + end.port);
     }
 };

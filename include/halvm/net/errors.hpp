@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Why bytes are no packet and a text is no address, each as std::error_code.
+// Why bytes are no packet, as std::error_code.
 #pragma once
 
 #include <halvm/result.hpp>
@@ -20,17 +20,6 @@ enum class wire_errc {
     bad_value,      // a field with a value that the protocol excludes
 };
 
-/// What is wrong with the text of an address.
-enum class address_errc {
-    empty = 1,
-    bad_character,   // what cannot stand there, also when something is missing
-    bad_count,       // too few or too many numbers, or more than one "::"
-    number_too_big,  // above what its place can hold
-    leading_zero,    // which others read as octal
-    bad_prefix,      // a prefix length above the address's
-    host_bits_set,   // a prefix whose address has bits behind its length
-};
-
 class wire_errors final : public std::error_category {
 public:
     const char* name() const noexcept override { return "wire"; }
@@ -48,36 +37,12 @@ public:
     }
 };
 
-class address_errors final : public std::error_category {
-public:
-    const char* name() const noexcept override { return "address"; }
-    std::string message(int value) const override {
-        switch (static_cast<address_errc>(value)) {
-        case address_errc::empty: return "there is no text";
-        case address_errc::bad_character: return "a character is wrong or missing";
-        case address_errc::bad_count: return "it has too few or too many parts";
-        case address_errc::number_too_big: return "a number is too big";
-        case address_errc::leading_zero: return "a number begins with 0";
-        case address_errc::bad_prefix: return "the prefix is longer than the address";
-        case address_errc::host_bits_set: return "there are bits behind the prefix; use the network's address";
-        }
-        return "unknown error";
-    }
-};
-
 inline const std::error_category& wire_category() noexcept {
     static const wire_errors category;
     return category;
 }
-inline const std::error_category& address_category() noexcept {
-    static const address_errors category;
-    return category;
-}
 
 inline std::error_code make_error_code(wire_errc code) noexcept { return {static_cast<int>(code), wire_category()}; }
-inline std::error_code make_error_code(address_errc code) noexcept {
-    return {static_cast<int>(code), address_category()};
-}
 
 /// `return wire_failure(wire_errc::truncated, "parse a UDP datagram");`
 [[gnu::cold]] inline failure wire_failure(wire_errc code, const char* attempted) noexcept {
@@ -88,5 +53,3 @@ inline std::error_code make_error_code(address_errc code) noexcept {
 
 template <>
 struct std::is_error_code_enum<halvm::net::wire_errc> : std::true_type {};
-template <>
-struct std::is_error_code_enum<halvm::net::address_errc> : std::true_type {};

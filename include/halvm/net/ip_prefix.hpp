@@ -149,6 +149,6 @@ consteval ip_prefix operator""_prefix(const char* chars, std::size_t count) {
 template <>
 struct std::hash<halvm::net::ip_prefix> {
     std::size_t operator()(const halvm::net::ip_prefix& prefix) const noexcept {
-        return halvm::net::reading::mix(std::hash<halvm::net::ip_address>{}(prefix.address()) + prefix.length());
+        return halvm::reading::mix(std::hash<halvm::net::ip_address>{}(prefix.address()) + prefix.length());
     }
 };

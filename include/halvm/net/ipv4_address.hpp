@@ -2,8 +2,8 @@
 // An IPv4 address. [rfc791 2.3]
 #pragma once
 
-#include <halvm/net/address_text.hpp>
-#include <halvm/net/text_sink.hpp>
+#include <halvm/device/address_text.hpp>
+#include <halvm/text_sink.hpp>
 
 #include <array>
 #include <compare>
@@ -103,6 +103,6 @@ consteval ipv4_address operator""_ipv4(const char* chars, std::size_t count) {
 template <>
 struct std::hash<halvm::net::ipv4_address> {
     std::size_t operator()(const halvm::net::ipv4_address& address) const noexcept {
-        return halvm::net::reading::mix(address.bits());
+        return halvm::reading::mix(address.bits());
     }
 };

@@ -149,6 +149,6 @@ consteval ipv6_address operator""_ipv6(const char* chars, std::size_t count) {
 template <>
 struct std::hash<halvm::net::ipv6_address> {
     std::size_t operator()(const halvm::net::ipv6_address& address) const noexcept {
-        return halvm::net::reading::mix(halvm::net::reading::mix(address.high_bits()) ^ address.low_bits());
+        return halvm::reading::mix(halvm::reading::mix(address.high_bits()) ^ address.low_bits());
     }
 };

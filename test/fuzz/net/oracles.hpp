@@ -22,7 +22,7 @@ inline constexpr net::ip_address here6 = "2001:db8::1"_ip, there6 = "2001:db8::2
 template <class View>
 std::string text_of(const View& view) {
     std::array<char, 512> room{};
-    net::text_sink out{room};
+    text_sink out{room};
     describe(view, out);
     must(!out.view().empty() || out.is_cut(), "every view has a text");
     return std::string{out.view()};
@@ -318,7 +318,7 @@ inline void pcap(const_bytes data) {
 
 inline void frame(const_bytes data) {
     std::array<char, 400> room{};
-    net::text_sink out{room};
+    text_sink out{room};
     wire::describe_frame(data, out);
     must(!out.view().empty(), "every frame has a text");
     for (const char one : out.view())
@@ -340,7 +340,7 @@ void address_of(std::string_view text) {
 
 inline void address(const_bytes data) {
     const std::string_view text = as_text(data);
-    address_of<net::mac_address>(text);
+    address_of<mac_address>(text);
     address_of<net::ipv4_address>(text);
     address_of<net::ipv6_address>(text);
     address_of<net::ip_address>(text);

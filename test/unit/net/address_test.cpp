@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <doctest/doctest.h>
 
+#include <halvm/device/mac_address.hpp>
 #include <halvm/net/endpoint.hpp>
 #include <halvm/net/ip_prefix.hpp>
-#include <halvm/net/mac_address.hpp>
 
 #include <string>
 #include <unordered_set>
 
 namespace {
 
+using namespace halvm;
 using namespace halvm::net;
+using namespace halvm::literals;
 using namespace halvm::net::literals;
 
 template <class Address>

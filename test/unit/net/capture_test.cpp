@@ -4,6 +4,7 @@
 
 namespace {
 
+using namespace halvm;
 using namespace halvm::net;
 using namespace halvm::test;
 using namespace std::chrono_literals;

@@ -7,6 +7,7 @@
 
 namespace {
 
+using namespace halvm;
 using namespace halvm::net;
 using namespace halvm::net::literals;
 using halvm::const_bytes;

@@ -6,6 +6,7 @@
 
 namespace {
 
+using namespace halvm;
 using namespace halvm::net;
 using namespace halvm::net::literals;
 using namespace halvm::net::wire;

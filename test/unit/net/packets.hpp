@@ -55,7 +55,7 @@ inline packet joined(packet front, const_bytes back) {
 template <class Thing>
 std::string text_of(const Thing& thing) {
     std::array<char, 512> room{};
-    net::text_sink out{room};
+    text_sink out{room};
     describe(thing, out);
     return std::string{out.view()};
 }

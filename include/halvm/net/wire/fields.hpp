@@ -5,12 +5,16 @@
 
 #include <halvm/bytes.hpp>
 #include <halvm/contract.hpp>
+#include <halvm/device/mac_address.hpp>
 #include <halvm/net/errors.hpp>
 #include <halvm/net/ip_address.hpp>
-#include <halvm/net/mac_address.hpp>
-#include <halvm/net/text_sink.hpp>
+#include <halvm/text_sink.hpp>
 
 #include <algorithm>
+
+namespace halvm::net::literals {
+using halvm::literals::operator""_mac;
+}
 
 namespace halvm::net::wire {
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace halvm::net {
+namespace halvm {
 
 /// Appends to the characters it was given; what does not fit is cut off.
 class text_sink {
@@ -75,4 +75,4 @@ private:
     std::size_t size_ = 0;
 };
 
-}  // namespace halvm::net
+}  // namespace halvm

@@ -1,14 +1,60 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the parsers of addresses share: reading numbers from a text, at compile time too.
+// What the parsers of addresses share: reading numbers from a text, at compile time too, and
+// why a text is no address.
 #pragma once
 
-#include <halvm/net/errors.hpp>
+#include <halvm/result.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <system_error>
 
-namespace halvm::net::reading {
+namespace halvm {
+
+/// What is wrong with the text of an address.
+enum class address_errc {
+    empty = 1,
+    bad_character,   // what cannot stand there, also when something is missing
+    bad_count,       // too few or too many numbers, or more than one "::"
+    number_too_big,  // above what its place can hold
+    leading_zero,    // which others read as octal
+    bad_prefix,      // a prefix length above the address's
+    host_bits_set,   // a prefix whose address has bits behind its length
+};
+
+class address_errors final : public std::error_category {
+public:
+    const char* name() const noexcept override { return "address"; }
+    std::string message(int value) const override {
+        switch (static_cast<address_errc>(value)) {
+        case address_errc::empty: return "there is no text";
+        case address_errc::bad_character: return "a character is wrong or missing";
+        case address_errc::bad_count: return "it has too few or too many parts";
+        case address_errc::number_too_big: return "a number is too big";
+        case address_errc::leading_zero: return "a number begins with 0";
+        case address_errc::bad_prefix: return "the prefix is longer than the address";
+        case address_errc::host_bits_set: return "there are bits behind the prefix; use the network's address";
+        }
+        return "unknown error";
+    }
+};
+
+inline const std::error_category& address_category() noexcept {
+    static const address_errors category;
+    return category;
+}
+inline std::error_code make_error_code(address_errc code) noexcept {
+    return {static_cast<int>(code), address_category()};
+}
+
+}  // namespace halvm
+
+template <>
+struct std::is_error_code_enum<halvm::address_errc> : std::true_type {};
+
+namespace halvm::reading {
 
 /// What came of reading a text: a value, or why there is none.
 template <class Value>
@@ -95,4 +141,4 @@ constexpr std::size_t mix(std::uint64_t value) noexcept {
     return value ^ (value >> 31);
 }
 
-}  // namespace halvm::net::reading
+}  // namespace halvm::reading

@@ -2,15 +2,15 @@
 // The address of a network interface on its link. [ieee802 8.2]
 #pragma once
 
-#include <halvm/net/address_text.hpp>
-#include <halvm/net/text_sink.hpp>
+#include <halvm/device/address_text.hpp>
+#include <halvm/text_sink.hpp>
 
 #include <array>
 #include <compare>
 #include <cstdint>
 #include <functional>
 
-namespace halvm::net {
+namespace halvm {
 
 class mac_address {
 public:
@@ -81,14 +81,14 @@ consteval mac_address operator""_mac(const char* chars, std::size_t count) {
 }
 }  // namespace literals
 
-}  // namespace halvm::net
+}  // namespace halvm
 
 template <>
-struct std::hash<halvm::net::mac_address> {
-    std::size_t operator()(const halvm::net::mac_address& address) const noexcept {
+struct std::hash<halvm::mac_address> {
+    std::size_t operator()(const halvm::mac_address& address) const noexcept {
         std::uint64_t value = 0;
         for (const std::uint8_t octet : address.octets())
             value = value << 8 | octet;
-        return halvm::net::reading::mix(value);
+        return halvm::reading::mix(value);
     }
 };
