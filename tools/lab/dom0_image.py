@@ -28,8 +28,9 @@ _CONTROL_MODULES = (
     "virtio_pci",
     "virtio_console",
 )
-# Loaded when the first guest with a disk or a network card comes.
-_BACKEND_MODULES = ("loop", "xen-blkback", "xen-netback", "virtio_net", "bridge")
+# Loaded when the first guest with a disk or a network card comes. One VCPU would be offered one ring.
+_BACKEND_MODULES = ("virtio_blk", "loop", "xen-blkback", "xen-netback", "virtio_net", "bridge")
+_MODULE_OPTIONS = {"xen_blkback": "max_queues=4"}
 
 _XEN = "usr/lib/xen-4.17/bin"
 _PROGRAMS = (
@@ -70,7 +71,7 @@ def dom0() -> Dom0:
     """Kernel and initramfs; downloads and builds them the first time."""
     recipe = b"".join(path.read_bytes() for path in sorted(_HERE.iterdir()))
     names = (*packages.DOM0, packages.DOM0_KERNEL_META)
-    key = cache.key_of(_RECIPE, *names, recipe, *_PROGRAMS, *_CONTROL_MODULES, *_BACKEND_MODULES)
+    key = cache.key_of(_RECIPE, *names, recipe, *_PROGRAMS, *_CONTROL_MODULES, *_BACKEND_MODULES, *_MODULE_OPTIONS.values())
     directory = cache.artifact("dom0", key, _build)
     return Dom0(directory / "vmlinux", directory / "initramfs")
 
@@ -115,7 +116,9 @@ def _initramfs(root: Path, work: Path) -> bytes:
     _add_programs(archive, root)
     _add_modules(archive, root)
     for script in sorted((root / "etc/xen/scripts").iterdir()):
-        archive.copy(f"etc/xen/scripts/{script.name}", script)
+        if script.name != "block":
+            archive.copy(f"etc/xen/scripts/{script.name}", script)
+    archive.file("etc/xen/scripts/block", (_HERE / "block").read_bytes(), executable=True)
     archive.file("init", (_HERE / "init").read_bytes(), executable=True)
     archive.file("usr/bin/lab-agent", (_HERE / "agent").read_bytes(), executable=True)
     archive.file("usr/bin/lab-backends", (_HERE / "backends").read_bytes(), executable=True)
@@ -180,7 +183,7 @@ def _add_modules(archive: Archive, root: Path) -> None:
                 add(other, order)
         loaded.append(name)
         archive.file(f"usr/lib/modules/{name}.ko", data)
-        order.append(f"/usr/lib/modules/{name}.ko")
+        order.append(f"/usr/lib/modules/{name}.ko {_MODULE_OPTIONS.get(name, '')}".rstrip())
 
     for list_name, modules in (("control", _CONTROL_MODULES), ("backends", _BACKEND_MODULES)):
         order: list[str] = []

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import base64
 import codecs
 import re
 import shlex
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import crash, elf
+from . import cache, crash, elf
 from .domain_run import DomainRun
 from .errors import LabError
 from .lab import Lab
@@ -24,12 +25,19 @@ _REASONS = {0: "poweroff", 1: "reboot", 2: "suspend", 3: "crash", 4: "watchdog",
 
 @dataclass
 class Disk:
-    """A virtual disk of the guest, a copy of a file on the host."""
+    """A virtual disk of the guest, from a file on the host."""
 
     image: str
     device: str = "xvda"  # as xl names it
-    writable: bool = True
-    contents_to: str = ""  # a file for what is on it at the end
+    writable: bool = True  # then it is a copy, so that the file stays as it is
+    contents_to: str = ""  # where the copy is, when it is wanted afterwards; the file itself when it is to be changed
+    sector_size: int = 512
+    trusted: bool = True  # whether the guest is told that it may trust the back end [xen/io/blkif.h: trusted]
+
+    @property
+    def number(self) -> int:
+        """By which the XenStore knows xvda to xvdp. [xen: docs/man/xen-vbd-interface.7]"""
+        return 202 << 8 | (ord(self.device[3]) - ord("a")) << 4
 
 
 @dataclass
@@ -76,7 +84,7 @@ class Domain:
         self._guest = guest
         self._name = lab.unique_name(guest.name)
         self._directory = f"/guests/{self._name}"
-        self._loops: list[str] = []  # dom0's names of the disks
+        self._resources = ExitStack()  # its disks
         self._console_begin = len(lab.console)
         self._begin = time.monotonic()
         self._watching = False
@@ -90,6 +98,7 @@ class Domain:
             self._create()
         except BaseException:
             self._remove()
+            self._resources.close()
             raise
         return self
 
@@ -98,6 +107,7 @@ class Domain:
             self._finish_watching()
         if not self._lane.broken:
             self._remove()
+        self._resources.close()
 
     def fileno(self) -> int:
         """Readable when there may be an event."""
@@ -128,35 +138,33 @@ class Domain:
             )
         self.result.domain, dom0_clock = int(created.out.split()[-2]), float(created.out.split()[-1])
         self._ahead = dom0_clock - time.time()
+        for disk in self._guest.disks:
+            if not disk.trusted:  # Debian's xl has no word for it.
+                run(f"xenstore-write /local/domain/{self.result.domain}/device/vbd/{disk.number}/trusted 0")
         log = f"/var/log/xen/console/guest-{self._name}.log"
         self._lane.live(f"exec lab-watch {self.result.domain} {log} --asked")
         self._watching = True
 
     def _attach_disks(self) -> str:
         """Makes the disks in dom0; the line of xl's configuration that gives them to the guest."""
-        given = []
-        for disk in self._guest.disks:
-            file = f"{self._directory}/{disk.device}"
-            try:
-                contents = Path(disk.image).read_bytes()
-            except OSError as error:
-                raise LabError(f"cannot read the disk {disk.image}: {error.strerror}", "check its path.") from None
-            self._lane.run(f"cat >{file}", contents)
-            attached = self._lane.run(
-                "lab-backends && flock /run/loops sh -c "
-                + shlex.quote(f"loop=$(losetup -f) && losetup $loop {file} && echo $loop")
-            )
-            if attached.status != 0:
-                raise LabError(f"dom0 could not make a disk of {disk.image}:\n    {attached.text.strip()}", "")
-            self._loops.append(attached.out.split()[-1])
-            given.append(f"'phy:{self._loops[-1]},{disk.device},{'w' if disk.writable else 'r'}'")
-        return f"disk=[{', '.join(given)}]"
+        return f"disk=[{', '.join(repr(self.plug(disk)) for disk in self._guest.disks)}]"
 
-    def _collect_disks(self) -> None:
-        for disk in self._guest.disks:
-            if disk.contents_to:
-                contents = self._lane.run(f"sync; base64 {self._directory}/{disk.device}").out
-                Path(disk.contents_to).write_bytes(base64.b64decode(contents))
+    def plug(self, disk: Disk) -> str:
+        """Makes a disk of dom0's, for as long as the domain is here; xl's words for it."""
+        file = Path(disk.image)
+        if disk.writable and disk.contents_to != disk.image:
+            file = Path(disk.contents_to or self._resources.enter_context(cache.scratch()) / disk.device)
+            done = subprocess.run(["cp", "--sparse=always", disk.image, file], capture_output=True, text=True)
+            if done.returncode != 0:
+                raise LabError(f"cannot copy the disk {disk.image}: {done.stderr.strip()}", "check its path.")
+        drive = self._lab.drives.drive(self._lane, file, disk.sector_size, disk.writable)
+        words = [
+            "format=raw",
+            f"vdev={disk.device}",
+            f"access={'w' if disk.writable else 'r'}",
+            f"target={self._resources.enter_context(drive)}",
+        ]
+        return ",".join(words)
 
     def poll(self, timeout: float) -> str:
         """Take in what happened and return the new console output; sets `over` at the end."""
@@ -242,10 +250,6 @@ class Domain:
     def _remove(self) -> None:
         log = f"/var/log/xen/console/guest-{self._name}.log"
         self._lane.run(f"xl destroy {self._name} 2>/dev/null", timeout=60)
-        self._collect_disks()
-        # Of a disk that the back end still has open, the kernel lets go with it.
-        for loop in self._loops:
-            self._lane.run(f"losetup -d {loop}")
         self._lane.run(f"rm -rf {self._directory} {log}")
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import boot_lines, cache, dom0_image, hypervisor
+from .drives import Drives
 from .errors import LabError
 from .lane import Lane, LineLost
 from .qemu import Qemu
@@ -97,6 +98,7 @@ class Lab:
             arguments += ["-device", f"virtserialport,chardev=lane{number},nr={number}"]
         keep = [far.fileno() for far in far_ends]
         self._qemu = self._cleanup.enter_context(Qemu(arguments, keep_fds=keep, cwd=directory))
+        self.drives = Drives(self._qemu)
         for far in far_ends:
             far.close()
         reader = threading.Thread(target=self._read_console, daemon=True)

@@ -60,6 +60,8 @@ class Qemu:
         theirs.close()
         self._errors = b""
         self._answers = b""
+        self._agreed = False
+        self.unplugged: set[str] = set()  # devices that the machine has let go of
         self._selector = selectors.DefaultSelector()
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
@@ -105,34 +107,40 @@ class Qemu:
         """The machine's memory at a physical address; b"" when QEMU does not say. [qemu: QMP, pmemsave]"""
         with tempfile.NamedTemporaryFile() as file:
             ask = {"val": address, "size": size, "filename": file.name}
-            if not self._command("qmp_capabilities") or not self._command("pmemsave", ask):
+            if self.ask("pmemsave", ask):
                 return b""
             return Path(file.name).read_bytes()
 
     def interrupt(self) -> None:
         """Raise a non-maskable interrupt, which Xen hands on to dom0."""
-        self._command("qmp_capabilities")
-        self._command("inject-nmi")
+        self.ask("inject-nmi")
 
-    def _command(self, name: str, arguments: dict[str, object] | None = None) -> bool:
-        """Whether QEMU carried it out. Answers come one a line, among events and the greeting."""
-        request = {"execute": name, **({"arguments": arguments} if arguments else {})}
+    def ask(self, name: str, arguments: dict[str, object] | None = None) -> str:
+        """Why QEMU did not carry the command out; empty when it did. Not for two threads at once. [qemu: QMP]"""
         try:
             self._monitor.settimeout(5)
-            self._monitor.sendall(json.dumps(request).encode() + b"\n")
-            while True:
-                while b"\n" not in self._answers:
-                    data = self._monitor.recv(65536)
-                    if not data:
-                        return False
-                    self._answers += data
-                line, _, self._answers = self._answers.partition(b"\n")
-                answer = json.loads(line)
-                if "return" in answer or "error" in answer:
-                    # The capabilities are agreed on once; later that is an error without meaning.
-                    return "return" in answer or name == "qmp_capabilities"
-        except (OSError, ValueError):
-            return False
+            if not self._agreed:
+                self._agreed = True
+                self._answer_to({"execute": "qmp_capabilities"})
+            return self._answer_to({"execute": name, **({"arguments": arguments} if arguments else {})})
+        except (OSError, ValueError) as error:
+            return f"its monitor does not answer ({error})"
+
+    def _answer_to(self, request: dict[str, object]) -> str:
+        """Answers come one a line, among events and the greeting."""
+        self._monitor.sendall(json.dumps(request).encode() + b"\n")
+        while True:
+            while b"\n" not in self._answers:
+                data = self._monitor.recv(65536)
+                if not data:
+                    return "it has ended"
+                self._answers += data
+            line, _, self._answers = self._answers.partition(b"\n")
+            answer = json.loads(line)
+            if answer.get("event") == "DEVICE_DELETED":
+                self.unplugged.add(answer["data"].get("device", ""))
+            if "return" in answer or "error" in answer:
+                return answer.get("error", {}).get("desc", "")
 
     def complaint(self) -> str:
         """What QEMU said on stderr, and how it ended; for messages about a machine that died."""

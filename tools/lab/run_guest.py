@@ -46,8 +46,9 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         "--disk",
         action="append",
         default=[],
-        metavar="FILE[:EXPECTED]",
-        help="a disk with a copy of FILE, for --boot domu; what is on it at the end must be what is in EXPECTED",
+        metavar="FILE[:EXPECTED][,WORD...]",
+        help="a disk with a copy of FILE, for --boot domu; what is on it at the end must be what is in EXPECTED. "
+        "Words: read-only, 4096 (bytes a sector), untrusted (the back end: so the guest is told)",
     )
     parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")
     parser.add_argument("--verbose", action="store_true", help="print the console when it passes too")
@@ -73,17 +74,32 @@ def _as_dom0(wanted: argparse.Namespace) -> DomainRun:
 def _disks(wanted: argparse.Namespace, scratch: Path) -> tuple[Disk, ...]:
     made = []
     for index, text in enumerate(wanted.disk):
-        image, _, expected = text.partition(":")
+        (image, expected), words = _disk_files(text), text.split(",")[1:]
+        if unknown := set(words) - {"read-only", "4096", "untrusted"}:
+            raise LabError(f"--disk does not know {unknown.pop()}", "run-guest --help lists its words.")
         device = f"xvd{chr(ord('a') + index)}"
-        kept = str(scratch / device) if expected else ""
-        made.append(Disk(str(Path(image).resolve()), device, writable=True, contents_to=kept))
+        made.append(
+            Disk(
+                str(Path(image).resolve()),
+                device,
+                writable="read-only" not in words,
+                contents_to=str(scratch / device) if expected else "",
+                sector_size=4096 if "4096" in words else 512,
+                trusted="untrusted" not in words,
+            )
+        )
     return tuple(made)
+
+
+def _disk_files(text: str) -> tuple[str, str]:
+    image, _, expected = text.partition(",")[0].partition(":")
+    return image, expected
 
 
 def _wrong_disk(wanted: argparse.Namespace, disks: tuple[Disk, ...]) -> str:
     """What is wrong with the first disk that is not as expected."""
     for text, disk in zip(wanted.disk, disks, strict=True):
-        expected = text.partition(":")[2]
+        expected = _disk_files(text)[1]
         if not expected:
             continue
         kept = Path(disk.contents_to)

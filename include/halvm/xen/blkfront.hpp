@@ -135,7 +135,7 @@ public:
             return connected;
         }
         life_ = fiber::spawn([this] { live(); },
-                             {.name = "disk " + std::string{number}, .stack = service_stack, .service = true});
+                             {.name = "disk " + std::string{number}, .stack = 2 * service_stack, .service = true});
         return {};
     }
 
@@ -182,6 +182,8 @@ private:
             return failure(there.error());
         if (*there != device_state::connected)
             return failure(error{std::make_error_code(std::errc::connection_refused), "connect", device_->backend()});
+        if (auto done = read_features(limit); !done)
+            return done;
         if (auto done = read_disk(limit); !done)
             return done;
         for (auto& queue : queues_)
@@ -192,23 +194,23 @@ private:
         return device_->set_state(device_state::connected, limit);
     }
 
-    /// What the back end offers before it knows of us.
+    template <class Number>
+    result<void> read_offer(std::string_view name, Number otherwise, Number& into, const wait_limit& limit) {
+        auto value = device_->offered(name, otherwise, limit);
+        if (!value)
+            return failure(value.error());
+        into = *value;
+        return {};
+    }
+
+    /// What the back end offers before it knows of us: what the rings may be.
     result<void> read_offers(const wait_limit& limit) {
-        const auto offer = [&](std::string_view name, auto otherwise, auto& into) -> result<void> {
-            auto value = device_->offered(name, otherwise, limit);
-            if (!value)
-                return failure(value.error());
-            into = *value;
-            return {};
-        };
         std::uint32_t queues = 1;
         std::uint32_t order = 0;
         std::uint32_t indirect = 0;
-        std::array<unsigned, 5> yes{};
-        for (auto done : {offer("multi-queue-max-queues", 1u, queues), offer("max-ring-page-order", 0u, order),
-                          offer("feature-max-indirect-segments", 0u, indirect), offer("feature-persistent", 0u, yes[0]),
-                          offer("feature-flush-cache", 0u, yes[1]), offer("feature-barrier", 0u, yes[2]),
-                          offer("feature-discard", 0u, yes[3]), offer("discard-secure", 0u, yes[4])})
+        for (auto done : {read_offer("multi-queue-max-queues", 1u, queues, limit),
+                          read_offer("max-ring-page-order", 0u, order, limit),
+                          read_offer("feature-max-indirect-segments", 0u, indirect, limit)})
             if (!done)
                 return done;
         const auto trust = store_.read_number<unsigned>(device_->path() + "/trusted", limit);
@@ -217,6 +219,19 @@ private:
         agreed.ring_pages = std::min(1u << std::min(order, 4u), options_.ring_pages);
         agreed.segments =
             std::max<std::uint32_t>(BLKIF_MAX_SEGMENTS_PER_REQUEST, std::min(indirect, options_.segments));
+        return {};
+    }
+
+    /// What the back end can do. Back ends say so no sooner than that they are connected, when they have opened the
+    /// disk; what stands there before that is of another connection.
+    result<void> read_features(const wait_limit& limit) {
+        std::array<unsigned, 5> yes{};
+        for (auto done :
+             {read_offer("feature-persistent", 0u, yes[0], limit), read_offer("feature-flush-cache", 0u, yes[1], limit),
+              read_offer("feature-barrier", 0u, yes[2], limit), read_offer("feature-discard", 0u, yes[3], limit),
+              read_offer("discard-secure", 0u, yes[4], limit)})
+            if (!done)
+                return done;
         agreed.persistent = options_.persistent && yes[0] != 0;
         agreed.flush = yes[1] != 0;
         agreed.barrier = yes[2] != 0;
@@ -246,7 +261,7 @@ private:
                 const auto& path = device_->path();
                 if (auto done = nodes.write(path + "/protocol", XEN_IO_PROTO_ABI_X86_64); !done)
                     return done;
-                if (auto done = nodes.write(path + "/feature-persistent", agreed.persistent ? 1 : 0); !done)
+                if (auto done = nodes.write(path + "/feature-persistent", options_.persistent ? 1 : 0); !done)
                     return done;
                 if (agreed.ring_pages > 1)
                     if (auto done = nodes.write(path + "/ring-page-order", std::countr_zero(agreed.ring_pages)); !done)
@@ -305,7 +320,12 @@ private:
     void live() {
         const wait_limit until_stopped{stopping_.get_token()};
         for (;;) {
-            const auto state = device_->next_state(until_stopped);
+            auto state = device_->next_state(until_stopped);
+            if (state && *state == device_state::closing && connected_) {
+                static_cast<void>(leave());
+                // What was waited for there is seen here.
+                state = device_->state(until_stopped);
+            }
             if (!state) {
                 if (state.error().code() != std::errc::operation_canceled)
                     fail(state.error().code());
@@ -325,10 +345,6 @@ private:
             if (connected_ && !read_disk(until_stopped))
                 fail(std::make_error_code(std::errc::bad_message));
             return !dead_;
-        case device_state::closing:
-            if (connected_)
-                static_cast<void>(leave());
-            return true;
         case device_state::closed:
         case device_state::unknown: {
             disconnect();
@@ -355,12 +371,16 @@ private:
                 break;
         if (auto done = device_->set_state(device_state::closing, limit); !done)
             return done;
-        // A back end that has unmapped the rings says so by its state; what it has not is parked.
-        constexpr std::array over{device_state::closing, device_state::closed, device_state::unknown,
-                                  device_state::init_wait};
+        constexpr std::array heard{device_state::closing, device_state::closed, device_state::unknown,
+                                   device_state::init_wait};
+        static_cast<void>(device_->wait_for(heard, limit));
+        // A back end lets go of the rings no sooner than that we are closed; what it has not then is parked.
+        if (auto done = device_->set_state(device_state::closed, limit); !done)
+            return done;
+        constexpr std::array over{device_state::closed, device_state::unknown, device_state::init_wait};
         static_cast<void>(device_->wait_for(over, limit));
         disconnect();
-        return device_->set_state(device_state::closed, limit);
+        return {};
     }
 
     /// The rings go; what was not answered waits for the next connection.

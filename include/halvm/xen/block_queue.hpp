@@ -62,7 +62,8 @@ public:
             return failure(ring.error());
         basic_shared_pages<Domain> tables;
         if (indirect != 0) {
-            auto made = share_pages(mechanisms.grants, peer, indirect, access::read_only);
+            // It only reads these, but one that keeps pages mapped maps all of them to be written.
+            auto made = share_pages(mechanisms.grants, peer, indirect, access::read_write);
             if (!made)
                 return failure(made.error());
             tables = std::move(*made);

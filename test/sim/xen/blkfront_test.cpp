@@ -40,8 +40,8 @@ TEST_CASE("blkfront: is a Block over rings of every kind, on disks with sectors 
                 CAPTURE(persistent);
                 disk_world world{{.sectors = 1024, .sector_size = sector, .longest_discard = 1024}};
                 world.behave.keeps_mapped = persistent;
-                world.behave.offers["feature-discard"] = "1";
-                world.behave.offers["feature-persistent"] = persistent ? "1" : "0";
+                world.behave.features["feature-discard"] = "1";
+                world.behave.features["feature-persistent"] = persistent ? "1" : "0";
                 if (large)
                     world.behave.offers.insert({{"max-ring-page-order", "4"},
                                                 {"multi-queue-max-queues", "4"},
@@ -53,8 +53,12 @@ TEST_CASE("blkfront: is a Block over rings of every kind, on disks with sectors 
                     CHECK(disk.features().queues == (large ? 2 : 1));
                     CHECK(disk.features().ring_pages == (large ? 4 : 1));
                     CHECK(disk.features().segments == (large ? 64 : 11));
+                    CHECK(disk.features().persistent == persistent);
+                    CHECK(disk.features().flush);
+                    CHECK(disk.features().discard);
                     test::check_block(disk);
                 }
+                CHECK(world.grants.collect() == 0);  // also of one that kept all mapped until we were closed
                 check_nothing_left(world);
             }
 }
@@ -141,7 +145,7 @@ TEST_CASE("blkfront: a back end that describes an impossible disk is refused") {
              {"physical-sector-size", "777"}, {"discard-granularity", "1000"}, {"feature-persistent", "yes"}}) {
         CAPTURE(name);
         disk_world world;
-        world.behave.offers[name] = value;
+        world.behave.features[name] = value;
         world.attach();
         const auto opened = world.open();
         REQUIRE_FALSE(opened);

@@ -30,7 +30,8 @@ using sim_blkfront = xen::basic_blkfront<domain>;
 using xen::device_state;
 
 struct backend_behaviour {
-    std::map<std::string, std::string> offers;  ///< nodes besides those of the disk itself
+    std::map<std::string, std::string> offers;  ///< nodes besides those of the disk itself, from InitWait on
+    std::map<std::string, std::string> features{{"feature-flush-cache", "1"}};  ///< the same, written as it connects
     bool connects = true;
     bool answers = true;
     bool keeps_mapped = false;  ///< unmaps nothing until it ends, as a persistent back end does
@@ -41,9 +42,7 @@ struct backend_behaviour {
 
 struct disk_world : client_world {
     explicit disk_world(const block_info& info = {.sectors = 4096}, std::uint64_t seed = 1)
-        : client_world{seed}, disk{info} {
-        behave.offers = {{"feature-flush-cache", "1"}};
-    }
+        : client_world{seed}, disk{info} {}
     ~disk_world() {
         detach();
         back_store.reset();
@@ -111,6 +110,8 @@ struct disk_world : client_world {
             if (!await(watch, device_state::initialised, stop) || !behave.connects)
                 break;
             connection with{*this};
+            for (const auto& [name, value] : behave.features)
+                static_cast<void>(nodes.write(back + "/" + name, value));
             static_cast<void>(nodes.write(back + "/sectors", info.sectors * (info.sector_size / 512)));
             static_cast<void>(nodes.write(back + "/sector-size", info.sector_size));
             static_cast<void>(nodes.write(back + "/info", info.read_only ? VDISK_READONLY : 0));
@@ -173,7 +174,10 @@ private:
                 if (!watch.next(stop))
                     return;
                 const auto state = world.back_store->read_state(world.front + "/state").value_or(device_state::unknown);
-                if (state == device_state::closing || state == device_state::closed || state == device_state::unknown ||
+                if (state == device_state::closing)
+                    static_cast<void>(world.back_store->write(world.back + "/state", 5));
+                // It lets go of the rings when the front end has closed, as Linux's does.
+                if (state == device_state::closed || state == device_state::unknown ||
                     state == device_state::initialising)
                     return;
             }
@@ -225,7 +229,7 @@ private:
             case BLKIF_OP_INDIRECT: {
                 blkif_request_indirect_t indirect{};
                 std::memcpy(&indirect, &request, sizeof indirect);
-                auto table = map(indirect.indirect_grefs[0], xen::access::read_only);
+                auto table = map(indirect.indirect_grefs[0], least(xen::access::read_only));
                 std::vector<blkif_request_segment> segments(indirect.nr_segments);
                 std::memcpy(segments.data(), table.data(), segments.size() * sizeof segments[0]);
                 return move_data(indirect.indirect_op == BLKIF_OP_WRITE, indirect.sector_number, segments);
@@ -251,7 +255,7 @@ private:
                 return BLKIF_RSP_ERROR;
             std::size_t at = 0;
             for (const auto& one : segments) {
-                auto page = map(one.gref, writes ? xen::access::read_only : xen::access::read_write);
+                auto page = map(one.gref, least(writes ? xen::access::read_only : xen::access::read_write));
                 const bytes part =
                     page.bytes().subspan(one.first_sect * 512u, (one.last_sect - one.first_sect + 1u) * 512u);
                 if (writes)
@@ -265,6 +269,10 @@ private:
             return !writes || write(world.disk, unit / units, data) ? 0 : BLKIF_RSP_ERROR;
         }
 
+        /// What is kept for any request is mapped for any.
+        [[nodiscard]] xen::access least(xen::access wanted) const {
+            return world.behave.keeps_mapped ? xen::access::read_write : wanted;
+        }
         xen::basic_mapping<domain> map(grant_ref_t ref, xen::access wanted) {
             const xen::grant_ref refs[]{xen::grant_ref{ref}};
             return xen::map_grants(world.back_grants, world.guest.domain.id(), refs, wanted).value();
