@@ -28,7 +28,7 @@ LAYERS = (
           ("vocabulary", "device", "fiber", "xen")),
     Layer("xen", ("include/halvm/xen/",), ("vocabulary", "device", "fiber")),
     Layer("linux", ("include/halvm/linux/",), ("vocabulary", "device", "fiber")),
-    Layer("model", ("include/halvm/model/",), ("vocabulary", "device", "fiber")),
+    Layer("model", ("include/halvm/model/",), ("vocabulary", "device", "fiber", "net")),
     Layer("net", ("include/halvm/net/",), ("vocabulary", "device", "fiber")),
     Layer("http", ("include/halvm/http/",), ("vocabulary", "device", "fiber", "net")),
     Layer("xen machine", ("src/boot/machine/halvm/machine.hpp",), ("fiber", "xen", "xen drivers")),
