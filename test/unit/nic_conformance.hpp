@@ -38,7 +38,7 @@ inline std::vector<std::byte> frame_bytes(mac_address to, mac_address from, std:
     net::wire::store16(made, 12, own_type);
     net::wire::store32(made, 14, number);
     for (std::size_t i = 18; i < made.size(); ++i)
-        made[i] = static_cast<std::byte>(i * 7 + number * 13 + i / 251);
+        made[i] = static_cast<std::byte>(i * 7 + (number * 0x9e37'79b1U >> 24) + i / 251);
     made.resize(size);
     return made;
 }
