@@ -85,6 +85,7 @@ class Domain:
         self._name = lab.unique_name(guest.name)
         self._directory = f"/guests/{self._name}"
         self._resources = ExitStack()  # its disks
+        self.drives: dict[str, str] = {}  # what lab.drives calls the disks, by their devices
         self._console_begin = len(lab.console)
         self._begin = time.monotonic()
         self._watching = False
@@ -147,24 +148,23 @@ class Domain:
 
     def _attach_disks(self) -> str:
         """Makes the disks in dom0; the line of xl's configuration that gives them to the guest."""
-        return f"disk=[{', '.join(repr(self.plug(disk)) for disk in self._guest.disks)}]"
+        for disk in self._guest.disks:
+            self.drives[disk.device] = self._plug(disk)
+        targets = self._lab.drives.find(self._lane, [*self.drives.values()])
+        given = [
+            f"'format=raw,vdev={disk.device},access={'w' if disk.writable else 'r'},target={target}'"
+            for disk, target in zip(self._guest.disks, targets, strict=True)
+        ]
+        return f"disk=[{', '.join(given)}]"
 
-    def plug(self, disk: Disk) -> str:
-        """Makes a disk of dom0's, for as long as the domain is here; xl's words for it."""
+    def _plug(self, disk: Disk) -> str:
         file = Path(disk.image)
         if disk.writable and disk.contents_to != disk.image:
             file = Path(disk.contents_to or self._resources.enter_context(cache.scratch()) / disk.device)
             done = subprocess.run(["cp", "--sparse=always", disk.image, file], capture_output=True, text=True)
             if done.returncode != 0:
                 raise LabError(f"cannot copy the disk {disk.image}: {done.stderr.strip()}", "check its path.")
-        drive = self._lab.drives.drive(self._lane, file, disk.sector_size, disk.writable)
-        words = [
-            "format=raw",
-            f"vdev={disk.device}",
-            f"access={'w' if disk.writable else 'r'}",
-            f"target={self._resources.enter_context(drive)}",
-        ]
-        return ",".join(words)
+        return self._resources.enter_context(self._lab.drives.drive(file, disk.sector_size, disk.writable))
 
     def poll(self, timeout: float) -> str:
         """Take in what happened and return the new console output; sets `over` at the end."""

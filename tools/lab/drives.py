@@ -17,16 +17,18 @@ from .errors import LabError
 from .lane import Lane
 from .qemu import Qemu
 
-# dom0 answers when the disk is there, with its name.
+# Answers when the disks are there, with a name for each serial number.
 _FIND = """
 lab-backends
-for try in $(seq 1000); do
-    for disk in /sys/block/vd*; do
-        [ "$(cat $disk/serial 2>/dev/null)" = {serial} ] && echo /dev/${{disk##*/}} && exit
+for serial in {serials}; do
+    tries=0
+    until disk=$(grep -lx $serial /sys/block/vd*/serial); do
+        [ $((tries += 1)) -lt 3000 ] || exit 1
+        usleep 10000
     done
-    usleep 10000
-done
-exit 1
+    disk=${{disk%/serial}}
+    echo /dev/${{disk##*/}}
+done 2>/dev/null
 """
 
 
@@ -38,17 +40,28 @@ class Drives:
         self._leaving: set[str] = set()
 
     @contextmanager
-    def drive(self, lane: Lane, file: Path, sector_size: int = 512, writable: bool = True) -> Iterator[str]:
-        """A disk of dom0's that is the file: what is written to it is in the file. Its name, as in /dev/vda."""
+    def drive(self, file: Path, sector_size: int = 512, writable: bool = True) -> Iterator[str]:
+        """A disk of dom0's that is the file: what is written to it is in the file. Its name here, which is its serial
+        number there."""
         name = f"drive{next(self._numbers)}"
         self._plug(name, file, sector_size, writable)
         try:
-            found = lane.run(_FIND.format(serial=name))
-            if found.status != 0:
-                raise LabError(f"dom0 did not find the disk {file}", "the lab's console may say why.")
-            yield found.out.strip()
+            yield name
         finally:
             self._unplug(name)
+
+    def find(self, lane: Lane, names: list[str]) -> list[str]:
+        """Waits for dom0 to see these; what it calls them, as in /dev/vda."""
+        found = lane.run(_FIND.format(serials=" ".join(names)))
+        if found.status != 0:
+            raise LabError("dom0 did not find a disk that was plugged in", "the lab's console may say why.")
+        return found.out.split()
+
+    def resize(self, name: str, size: int) -> None:
+        """Makes it so many bytes long, while it is in use."""
+        with self._lock:
+            if refused := self._machine.ask("block_resize", {"node-name": name, "size": size}):
+                raise LabError(f"QEMU did not resize a disk: {refused}", "check the size.")
 
     def _plug(self, name: str, file: Path, sector_size: int, writable: bool) -> None:
         # One that dom0 is about to let go of may still have the file. [qemu: QMP, blockdev-add, device_add]

@@ -2,8 +2,9 @@
 // The front half of Xen's virtual disks. Here is the device: its handshake, its life, and the Block that programs use;
 // what travels in its rings is block_queue.hpp. [xen/io/blkif.h]
 //
-// A back end that closes and comes back finds all requests that it has not answered asked again; one that breaks the
-// rules, or whose node goes, ends the device: every request fails, now and later, and nothing else is harmed.
+// A back end that closes and comes back finds all requests that it has not answered asked again, in new rings or, when
+// it attaches to those that are there, in the old ones; one that breaks the rules, or whose node goes, ends the device:
+// every request fails, now and later, and nothing else is harmed.
 #pragma once
 
 #include <halvm/device/block.hpp>
@@ -159,6 +160,8 @@ private:
     static constexpr std::size_t service_stack = std::size_t{16} << 10;
     // More than a few large requests under way at once make a disk no faster.
     static constexpr std::uint32_t most_indirect = 32;
+    static constexpr std::chrono::seconds attach_patience{5};
+    static constexpr unsigned most_refusals = 5;
 
     // 1. The handshake.
 
@@ -321,9 +324,12 @@ private:
         const wait_limit until_stopped{stopping_.get_token()};
         for (;;) {
             auto state = device_->next_state(until_stopped);
+            // What is waited for in these is seen here, not as an event.
             if (state && *state == device_state::closing && connected_) {
                 static_cast<void>(leave());
-                // What was waited for there is seen here.
+                state = device_->state(until_stopped);
+            } else if (state && *state == device_state::init_wait && connected_) {
+                await_attached(until_stopped);
                 state = device_->state(until_stopped);
             }
             if (!state) {
@@ -336,6 +342,17 @@ private:
             if (!follow(*state, until_stopped))
                 return;
         }
+    }
+
+    /// A back end that was restarted may go on with the rings as they are, what it has not answered in them included:
+    /// Linux's does when it finds us connected. One that has not done so in this time wants new ones.
+    void await_attached(const wait_limit& until_stopped) {
+        const wait_limit limit{fiber::within(attach_patience).deadline, until_stopped.stop};
+        constexpr std::array over{device_state::connected, device_state::closing, device_state::closed,
+                                  device_state::unknown};
+        const auto there = device_->wait_for(over, limit);
+        if (there && *there == device_state::connected && read_features(limit))
+            ++statistics.reconnects;
     }
 
     /// False when the device has come to its end.
@@ -354,7 +371,7 @@ private:
                 return false;
             }
             if (state == device_state::closed)
-                static_cast<void>(device_->set_state(device_state::closed, until_stopped));
+                static_cast<void>(device_->set_state(next_try(until_stopped), until_stopped));
             return true;
         }
         case device_state::init_wait: disconnect(); return reconnect(until_stopped);
@@ -383,6 +400,12 @@ private:
         return {};
     }
 
+    /// Of a back end that has closed. The toolstack says whether it is to be there again.
+    device_state next_try(const wait_limit& limit) {
+        const auto online = device_->offered("online", 0u, limit);
+        return online && *online != 0 && refusals_ < most_refusals ? device_state::initialising : device_state::closed;
+    }
+
     /// The rings go; what was not answered waits for the next connection.
     void disconnect() {
         connected_ = false;
@@ -398,12 +421,18 @@ private:
             drop_queues();
             if (connected.error().code() == std::errc::operation_canceled)
                 return false;
-            // Its state will say when it may be tried again; a disk that is none any more has failed for good.
+            // It closes when we have, and may be tried again then.
+            if (connected.error().code() == std::errc::connection_refused) {
+                ++refusals_;
+                static_cast<void>(device_->set_state(device_state::closed, until_stopped));
+            }
+            // Else its state will say when; a disk that is none any more has failed for good.
             if (connected.error().code() == std::errc::bad_message)
                 fail(connected.error().code());
             return !dead_;
         }
         ++statistics.reconnects;
+        refusals_ = 0;
         for (auto again = std::exchange(unanswered_, {}); auto& one : again) {
             one->grants.clear();
             one->bounce.reset();
@@ -650,6 +679,7 @@ private:
     blkif_vdev_t handle_ = 0;
     bool trusted_ = true;
     bool connected_ = false;
+    unsigned refusals_ = 0;  // by the back end, since it was last connected
     std::error_code dead_;
     std::vector<std::unique_ptr<queue_type>> queues_;
     std::vector<std::unique_ptr<part>> unanswered_;  // between two connections

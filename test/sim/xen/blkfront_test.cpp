@@ -213,6 +213,29 @@ TEST_CASE("blkfront: what a dead back end has not answered is asked again of the
     check_nothing_left(world);
 }
 
+TEST_CASE("blkfront: a back end that comes back and refuses is tried again, but not for ever") {
+    for (const int times : {1, 4, 100}) {
+        CAPTURE(times);
+        disk_world world;
+        world.attach();
+        {
+            auto disk = world.open().value();
+            world.stop_backend();
+            world.behave.refuses = times;
+            world.serving = fiber::spawn([&](std::stop_token stop) { world.serve(stop); }, {.name = "back end"});
+            std::vector<std::byte> back(512);
+            auto reader = fiber::spawn([&] { return read(disk, 0, back).has_value(); });
+            fiber::sleep(fiber::wait_limit{world.host.now() + 60'000'000'000});
+            CHECK(disk.statistics().reconnects == (times == 100 ? 0 : 1));
+            CHECK(world.behave.refuses == (times == 100 ? 95 : 0));
+            if (times == 100)
+                world.detach();
+            CHECK(reader.join() == (times != 100));
+        }
+        check_nothing_left(world);
+    }
+}
+
 TEST_CASE("blkfront: a disk that is taken away fails what was asked, and all that comes") {
     disk_world world;
     world.attach();

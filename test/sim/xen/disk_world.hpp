@@ -33,6 +33,7 @@ struct backend_behaviour {
     std::map<std::string, std::string> offers;  ///< nodes besides those of the disk itself, from InitWait on
     std::map<std::string, std::string> features{{"feature-flush-cache", "1"}};  ///< the same, written as it connects
     bool connects = true;
+    int refuses = 0;  ///< so many times it closes instead of connecting
     bool answers = true;
     bool keeps_mapped = false;  ///< unmaps nothing until it ends, as a persistent back end does
     std::function<std::int16_t(const blkif_request_t&)> status;  ///< instead of doing what was asked, unless 0
@@ -67,6 +68,7 @@ struct disk_world : client_world {
         };
         make(back, "", xen::dom0, us);
         make(back + "/frontend", front, xen::dom0, us);
+        make(back + "/online", "1", xen::dom0, us);
         make(back + "/state", "1", xen::dom0, us);
         make(front, "", us, xen::dom0);
         make(front + "/backend", back, us, xen::dom0);
@@ -109,6 +111,16 @@ struct disk_world : client_world {
             static_cast<void>(nodes.write(back + "/state", 2));
             if (!await(watch, device_state::initialised, stop) || !behave.connects)
                 break;
+            if (behave.refuses > 0) {
+                --behave.refuses;
+                static_cast<void>(nodes.write(back + "/state", 5));
+                if (!await(watch, device_state::closed, stop))
+                    break;
+                static_cast<void>(nodes.write(back + "/state", 6));
+                if (!await(watch, device_state::initialising, stop))
+                    break;
+                continue;
+            }
             connection with{*this};
             for (const auto& [name, value] : behave.features)
                 static_cast<void>(nodes.write(back + "/" + name, value));
