@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Coroutines that wait as fibers do.
-#include "fiber_world.hpp"
+#include "nothing_comes.hpp"
 
 #include <algorithm>
 #include <coroutine>
@@ -181,24 +181,7 @@ TEST_CASE("coroutine: other fibers run between its turns") {
     CHECK(world.waits == 0);
 }
 
-/// All that can be waited for, and none of it comes.
-struct waits_for_nothing {
-    fiber::mutex lock{};
-    fiber::recursive_mutex again{};
-    fiber::shared_mutex shared{};
-    fiber::semaphore free{0};
-    fiber::event happened{};
-    fiber::latch gate{2};
-    fiber::wait_group work{};
-    fiber::barrier meeting{2};
-    fiber::condition_variable changed{};
-    mvar<int> empty{};
-    mvar<int> full{1};
-    channel<int> nothing{};
-    channel<int> meets{0};
-    fiber::handle<void> ends{};
-    fiber::mutex own{};
-
+struct waits_for_nothing : test::nothing_comes {
     static constexpr int kinds = 18;
 
     /// True when the limit has ended it with `expected`.
@@ -227,11 +210,11 @@ struct waits_for_nothing {
         case 11: co_return (co_await co::take(empty, limit)).error() == expected;
         case 12: co_return (co_await co::read(empty, limit)).error() == expected;
         case 13: co_return (co_await co::put(full, 2, limit)).error() == expected;
-        case 14: co_return (co_await co::receive(nothing, limit)).error() == expected;
+        case 14: co_return (co_await co::receive(vacant, limit)).error() == expected;
         case 15: co_return (co_await co::send(meets, 1, limit)).error() == expected;
         case 16: co_return !co_await co::wait(ends, limit);
         default:
-            co_return (co_await co::select(limit, fiber::receiving(nothing, into), fiber::taking(empty, into),
+            co_return (co_await co::select(limit, fiber::receiving(vacant, into), fiber::taking(empty, into),
                                            fiber::happening(happened), fiber::after(1h)))
                     .error() == expected;
         }
@@ -241,10 +224,7 @@ struct waits_for_nothing {
 TEST_CASE("coroutine: each wait ends at its deadline and when it is stopped, before it began and after") {
     fiber_world world;
     waits_for_nothing none;
-    none.lock.lock(), none.again.lock(), none.shared.lock();
-    none.work.add();
-    fiber::event end;
-    none.ends = fiber::spawn([&] { end.wait(); });
+    none.hold();
     for (int kind = 0; kind < waits_for_nothing::kinds; ++kind) {
         CAPTURE(kind);
         const auto begin = world.time;
@@ -258,19 +238,14 @@ TEST_CASE("coroutine: each wait ends at its deadline and when it is stopped, bef
         CHECK(world.time == begin + 1'000'000);
         stopper.join();
     }
-    none.lock.unlock(), none.again.unlock(), none.shared.unlock();
-    end.set();
-    none.ends.join();
+    none.release();
     // Nobody is left in any queue: their destructors would say so.
 }
 
 TEST_CASE("coroutine: one that is destroyed while it waits leaves its queue, wherever it is") {
     fiber_world world;
     waits_for_nothing none;
-    none.lock.lock(), none.again.lock(), none.shared.lock();
-    none.work.add();
-    fiber::event end;
-    none.ends = fiber::spawn([&] { end.wait(); });
+    none.hold();
     {
         fiber::crew all;
         const auto keeps = [&](int kind, fiber::wait_limit limit) -> fiber::coroutine<> {
@@ -287,9 +262,7 @@ TEST_CASE("coroutine: one that is destroyed while it waits leaves its queue, whe
         all.start(begins());
         CHECK_THROWS_AS(all.run(), int);
     }
-    none.lock.unlock(), none.again.unlock(), none.shared.unlock();
-    end.set();
-    none.ends.join();
+    none.release();
     CHECK(none.free.available() == 0);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What holds for every wait of a fiber: it ends at its deadline and when it is stopped, leaves its queue, allocates
 // nothing, and its queue is not to be destroyed under it.
-#include "fiber_world.hpp"
+#include "nothing_comes.hpp"
 
 #include <cstdlib>
 #include <functional>
@@ -20,24 +20,7 @@ using test::fiber_world;
 
 std::size_t allocations = 0;
 
-/// All that can be waited for, and none of it comes.
-struct nothing {
-    fiber::handle<void> ends{};  // holds the locks
-    fiber::mutex lock{};
-    fiber::recursive_mutex again{};
-    fiber::shared_mutex shared{};
-    fiber::semaphore free{0};
-    fiber::event happened{};
-    fiber::latch gate{2};
-    fiber::wait_group work{};
-    fiber::barrier meeting{2};
-    fiber::condition_variable changed{};
-    mvar<int> empty{};
-    mvar<int> full{1};
-    channel<int> vacant{};
-    channel<int> meets{0};
-    fiber::mutex own{};
-
+struct nothing : test::nothing_comes {
     /// Each wait by its name; true when the limit has ended it with `expected`.
     using wait = std::function<bool(const fiber::wait_limit&, std::error_code expected)>;
     std::vector<std::pair<const char*, wait>> waits() {
@@ -70,19 +53,6 @@ struct nothing {
              }},
             {"fiber to end", [&](auto& limit, auto) { return !ends.wait(limit); }},
         };
-    }
-    void hold() {
-        work.add();
-        ends = fiber::spawn([this](std::stop_token stop) {
-            lock.lock(), again.lock(), shared.lock();
-            fiber::sleep(stop);
-            lock.unlock(), again.unlock(), shared.unlock();
-        });
-        fiber::yield();
-    }
-    void release() {
-        ends.request_stop();
-        ends.join();
     }
 };
 
