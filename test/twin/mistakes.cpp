@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Programs for the address sanitizer, each with one mistake in a fiber, and one without.
+#include "recursion.hpp"
 #include "report.hpp"
 
 #include <halvm/fiber.hpp>
@@ -13,14 +14,7 @@
 
 namespace {
 
-[[gnu::noinline]] int recurse(int depth) {
-    volatile char frame[200];
-    for (volatile char& each : frame)
-        each = static_cast<char>(depth);
-    if (depth == 0)
-        return 0;
-    return recurse(depth - 1) + frame[7];
-}
+using halvm::test::recurse;
 
 [[gnu::noinline]] void write_behind(int index) {
     char text[16];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What goes wrong in a fiber and ends the program. Run with the name of the fault.
+#include "recursion.hpp"
+
 #include <halvm/fiber.hpp>
 #include <halvm/program.hpp>
 
@@ -9,19 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
-
-// Each call of it writes a frame.
-[[gnu::noinline]] int recurse(int depth) {
-    volatile char frame[200];
-    for (volatile char& each : frame)
-        each = static_cast<char>(depth);
-    if (depth == 0)
-        return 0;
-    return recurse(depth - 1) + frame[7];
-}
-
-}  // namespace
+using halvm::test::recurse;
 
 int halvm_main() {
     const std::string_view what = halvm::arguments()[0];
