@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,20 @@ child_end in_child(Work work) {
     end.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     return end;
+}
+
+/// `work` must end the program with a panic that says `words`. Runs in a copy of the process.
+template <class Work>
+void check_panic(std::string_view words, Work work) {
+    const auto end = in_child([&work] {
+        work();
+        return 0;
+    });
+    CAPTURE(words);
+    CAPTURE(end.errors);
+    CHECK(end.signal == SIGABRT);
+    CHECK(end.errors.find("panic: ") != std::string::npos);
+    CHECK(end.errors.find(words) != std::string::npos);
 }
 
 }  // namespace halvm::test

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Coroutines that wait as fibers do.
+#include "child.hpp"
 #include "nothing_comes.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // mvar and channel.
+#include "child.hpp"
 #include "fiber_world.hpp"
 
 #include <memory>

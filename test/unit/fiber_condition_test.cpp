@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // condition_variable, semaphore, event, wait_group, latch and barrier.
+#include "child.hpp"
 #include "fiber_world.hpp"
 
 #include <memory>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Starting fibers and what comes out of them: values, exceptions, ends, and what each fiber has of its own.
+#include "child.hpp"
 #include "fiber_world.hpp"
 
 #include <array>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What holds for every wait of a fiber: it ends at its deadline and when it is stopped, leaves its queue, allocates
 // nothing, and its queue is not to be destroyed under it.
+#include "child.hpp"
 #include "nothing_comes.hpp"
 
 #include <cstdlib>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // mutex, recursive_mutex and shared_mutex.
+#include "child.hpp"
 #include "fiber_world.hpp"
 
 #include <mutex>

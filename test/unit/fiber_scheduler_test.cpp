@@ -5,6 +5,8 @@
 #include "fiber/long_runs.hpp"
 #include "fiber/report.hpp"
 
+#include <doctest/doctest.h>
+
 #include <string>
 #include <vector>
 

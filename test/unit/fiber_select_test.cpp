@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Waiting for the first of several things.
+#include "child.hpp"
 #include "fiber_world.hpp"
 
 #include <memory>

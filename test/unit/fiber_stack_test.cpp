@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stacks: their sizes, what happens at their ends, and that they are used again.
+#include "child.hpp"
 #include "fiber_world.hpp"
 
 #include "fiber/stacks.hpp"

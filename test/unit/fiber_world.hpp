@@ -2,11 +2,7 @@
 // A machine below the scheduler whose clock moves by hand: time jumps to the next deadline when nobody can run.
 #pragma once
 
-#include "child.hpp"
-
 #include <halvm/fiber.hpp>
-
-#include <doctest/doctest.h>
 
 #include <functional>
 #include <string>
@@ -36,19 +32,5 @@ inline bool stacks_refused = false;
 
 /// What was reported since the last call: long runs and listings.
 std::string reports();
-
-/// `work` must end the program with a panic that says `words`. Runs in a copy of the process, and of its fiber_world.
-template <class Work>
-void check_panic(std::string_view words, Work work) {
-    const auto end = in_child([&work] {
-        work();
-        return 0;
-    });
-    CAPTURE(words);
-    CAPTURE(end.errors);
-    CHECK(end.signal == SIGABRT);
-    CHECK(end.errors.find("panic: ") != std::string::npos);
-    CHECK(end.errors.find(words) != std::string::npos);
-}
 
 }  // namespace halvm::test

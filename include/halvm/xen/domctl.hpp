@@ -116,22 +116,10 @@ namespace detail {
 /// Does `command` to `to`; `request.u` is filled in by the caller, and by Xen.
 template <Platform Domain>
 result<void> control(Domain& domain, const char* attempted, std::uint32_t command, domid to, xen_domctl_t& request) {
-    request.cmd = command;
-    request.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     request.domain = raw(to);
-    const long status = call(domain, __HYPERVISOR_domctl, &request);
-    if (status >= 0)
-        return {};
-    return failure(versioned_error(status, attempted, XEN_DOMCTL_INTERFACE_VERSION, [&](std::uint32_t version) {
-        struct {
-            xen_domctl_t request;
-            std::byte room[1024];  // another Xen's answer may be longer
-        } harmless{};
-        harmless.request.cmd = XEN_DOMCTL_getdomaininfo;
-        harmless.request.interface_version = version;
-        harmless.request.domain = raw(dom0);
-        return call(domain, __HYPERVISOR_domctl, &harmless);
-    }));
+    static_assert(dom0 == domid{}, "whom the harmless request is about");
+    return versioned_call(domain, __HYPERVISOR_domctl, attempted, command, XEN_DOMCTL_getdomaininfo,
+                          XEN_DOMCTL_INTERFACE_VERSION, request);
 }
 
 template <Platform Domain>

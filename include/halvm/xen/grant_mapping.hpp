@@ -30,12 +30,17 @@ public:
     ~basic_mapping() {
         if (window_ == nullptr || unmap())
             return;
-        table_->count_mapped(-static_cast<std::ptrdiff_t>(count_));
+        table_->count_mapped(-std::count_if(handles_.begin(), handles_.end(), is_mapped));
         table_->count_stuck(count_);
     }
 
     [[nodiscard]] halvm::bytes bytes() const noexcept { return {window_, count_ * page_size}; }
     [[nodiscard]] std::byte* data() const noexcept { return window_; }
+    /// Whether the page with this index is there; touching one that is not is a page fault. Pre: index < as many pages.
+    [[nodiscard]] bool has(std::size_t index) const noexcept {
+        Expects(index < count_);
+        return is_mapped(handles_[index]);
+    }
     explicit operator bool() const noexcept { return window_ != nullptr; }
 
     /// Unmaps all pages; on success this owns nothing. Errors: what Xen answers, and the pages that it did not unmap
@@ -48,7 +53,7 @@ public:
             const auto some = std::min(batch, count_ - first);
             std::size_t asked = 0;
             for (std::size_t i = first; i < first + some; ++i)
-                if (handles_[i] != nothing)
+                if (is_mapped(handles_[i]))
                     requests[asked++] = {domain().window_address(window_ + i * page_size), 0, handles_[i],
                                          GNTST_general_error};
             if (asked == 0)
@@ -58,12 +63,13 @@ public:
                 done = failure(hypercall_error(status, "unmap {} grants of domain {}",
                                                static_cast<std::uint32_t>(asked), raw(owner_)));
             for (std::size_t i = first, at = 0; i < first + some; ++i) {
-                if (handles_[i] == nothing)
+                if (!is_mapped(handles_[i]))
                     continue;
                 const auto& answer = requests[at++];
-                if (answer.status == GNTST_okay)
+                if (answer.status == GNTST_okay) {
                     handles_[i] = nothing;
-                else if (done)
+                    table_->count_mapped(-1);
+                } else if (done)
                     done = failure(grant_error(answer.status, "unmap page {} of the grants of domain {}",
                                                static_cast<std::uint32_t>(i), raw(owner_)));
             }
@@ -77,9 +83,14 @@ private:
     template <Platform Any>
     friend result<basic_mapping<Any>> map_grants(basic_grant_table<Any>& table, domid owner,
                                                  std::span<const grant_ref> refs, access wanted);
+    template <Platform Any>
+    friend result<basic_mapping<Any>> map_each_grant(basic_grant_table<Any>& table, domid owner,
+                                                     std::span<const grant_ref> refs, access wanted,
+                                                     std::span<std::error_code> statuses);
 
     static constexpr std::size_t batch = 16;  // as much as small stacks bear
     static constexpr grant_handle_t nothing = ~grant_handle_t{0};
+    static bool is_mapped(grant_handle_t handle) noexcept { return handle != nothing; }
 
     basic_mapping(basic_grant_table<Domain>& table, domid owner, std::byte* window, std::size_t count)
         : table_{&table}, owner_{owner}, window_{window}, count_{count}, handles_(count, nothing) {}
@@ -96,12 +107,29 @@ private:
 
     void close() noexcept {
         domain().close_window(std::exchange(window_, nullptr), count_);
-        table_->count_mapped(-static_cast<std::ptrdiff_t>(count_));
         handles_.clear();
     }
 
+    /// Opens a window and maps what it can; `refused(index, why)` hears of each page that cannot be, in no order.
+    template <class Refused>
+    static result<basic_mapping> make(basic_grant_table<Domain>& table, domid owner, std::span<const grant_ref> refs,
+                                      access wanted, Refused refused) {
+        Expects(!refs.empty());
+        auto* const window = static_cast<std::byte*>(table.domain().open_window(refs.size()));
+        if (window == nullptr)
+            return failure(error{std::make_error_code(std::errc::not_enough_memory),
+                                 "find addresses for {} pages of domain {}", static_cast<std::uint32_t>(refs.size()),
+                                 raw(owner)});
+        basic_mapping made{table, owner, window, refs.size()};
+        const std::uint32_t flags = GNTMAP_host_map | (wanted == access::read_only ? GNTMAP_readonly : 0);
+        for (std::size_t first = 0; first < refs.size(); first += batch)
+            made.map(first, refs.subspan(first, std::min(batch, refs.size() - first)), flags, refused);
+        return made;
+    }
+
     /// Maps as many as one hypercall takes.
-    result<void> map(std::size_t first, std::span<const grant_ref> refs, std::uint32_t flags) {
+    template <class Refused>
+    void map(std::size_t first, std::span<const grant_ref> refs, std::uint32_t flags, Refused& refused) {
         std::array<gnttab_map_grant_ref_t, batch> requests;
         std::array<std::size_t, batch> index;
         std::size_t asked = refs.size();
@@ -117,26 +145,23 @@ private:
                                nothing,
                                0};
             const long status = table_->operation(GNTTABOP_map_grant_ref, requests.data(), asked);
-            result<void> done;
             std::size_t again = 0;
             for (std::size_t i = 0; i < asked; ++i) {
                 const auto& answer = requests[i];
-                if (answer.status == GNTST_okay)
+                if (answer.status == GNTST_okay) {
                     handles_[first + index[i]] = answer.handle;
-                else if (answer.status == GNTST_eagain && tries < grant_retries)
+                    table_->count_mapped(1);
+                } else if (answer.status == GNTST_eagain && tries < grant_retries)
                     index[again++] = index[i];
-                else if (done)
-                    done = failure(
-                        status < 0 ? hypercall_error(status, "map grant {} of domain {}", answer.ref, raw(owner_))
-                                   : grant_error(answer.status, "map grant {} of domain {}", answer.ref, raw(owner_)));
+                else
+                    refused(first + index[i], status < 0
+                                                  ? std::error_code{static_cast<int>(-status), hypercall_category()}
+                                                  : std::error_code{answer.status, grant_category()});
             }
-            if (!done)
-                return done;
             asked = again;
             if (asked != 0)
                 fiber::this_scheduler().yield();
         }
-        return {};
     }
 
     basic_grant_table<Domain>* table_ = nullptr;
@@ -146,27 +171,35 @@ private:
     std::vector<grant_handle_t> handles_;
 };
 
-/// Maps the pages that `owner` granted to this domain by these references, in their order. All or none of them: when
-/// one cannot be mapped, the others are unmapped again. Blocks the fiber while Xen says "try again", at most
-/// `grant_retries` turns. Pre: refs is not empty.
+/// Maps the pages that `owner` granted to this domain by these references, in their order, as many of them as it can:
+/// `statuses` gets what became of each page, and is false where it is mapped. Blocks the fiber while Xen says "try
+/// again", at most `grant_retries` turns. Pre: refs is not empty, and statuses has as many.
+/// Errors: not_enough_memory when there are no addresses left. Statuses: what Xen answers.
+template <Platform Domain>
+result<basic_mapping<Domain>> map_each_grant(basic_grant_table<Domain>& table, domid owner,
+                                             std::span<const grant_ref> refs, access wanted,
+                                             std::span<std::error_code> statuses) {
+    Expects(statuses.size() == refs.size());
+    std::fill(statuses.begin(), statuses.end(), std::error_code{});
+    return basic_mapping<Domain>::make(table, owner, refs, wanted,
+                                       [&](std::size_t index, std::error_code why) { statuses[index] = why; });
+}
+
+/// The same, but all of them or none: when one cannot be mapped, the others are unmapped again.
 /// Errors: not_enough_memory when there are no addresses left; what Xen answers, with the first bad reference.
 template <Platform Domain>
 result<basic_mapping<Domain>> map_grants(basic_grant_table<Domain>& table, domid owner, std::span<const grant_ref> refs,
                                          access wanted) {
-    using mapping = basic_mapping<Domain>;
-    Expects(!refs.empty());
-    auto* const window = static_cast<std::byte*>(table.domain().open_window(refs.size()));
-    if (window == nullptr)
-        return failure(error{std::make_error_code(std::errc::not_enough_memory),
-                             "find addresses for {} pages of domain {}", static_cast<std::uint32_t>(refs.size()),
-                             raw(owner)});
-    mapping made{table, owner, window, refs.size()};
-    table.count_mapped(static_cast<std::ptrdiff_t>(refs.size()));
-    const std::uint32_t flags = GNTMAP_host_map | (wanted == access::read_only ? GNTMAP_readonly : 0);
-    for (std::size_t first = 0; first < refs.size(); first += mapping::batch)
-        if (auto mapped = made.map(first, refs.subspan(first, std::min(mapping::batch, refs.size() - first)), flags);
-            !mapped)
-            return failure(mapped.error());
+    std::size_t bad = refs.size();
+    std::error_code status;
+    auto made = basic_mapping<Domain>::make(table, owner, refs, wanted, [&](std::size_t index, std::error_code why) {
+        if (index < bad) {
+            bad = index;
+            status = why;
+        }
+    });
+    if (made && status)
+        return failure(error{status, "map grant {} of domain {}", raw(refs[bad]), raw(owner)});
     return made;
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <halvm/xen/errors.hpp>
+#include <halvm/xen/platform.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace halvm::xen {
@@ -40,6 +42,27 @@ error versioned_error(long status, const char* attempted, std::uint32_t built_fo
             return version == built_for ? hypercall_error(status, attempted)
                                         : other_interface(attempted, version, built_for);
     return other_interface(attempted, 0, built_for);
+}
+
+/// Does `command` by a hypercall whose request carries the interface version `built_for`; the caller has filled in the
+/// rest of it, and Xen answers there. `harmless` is the command that is asked when Xen refuses: its request has zeros.
+template <Platform Domain, class Request>
+result<void> versioned_call(Domain& domain, unsigned hypercall, const char* attempted, std::uint32_t command,
+                            std::uint32_t harmless, std::uint32_t built_for, Request& request) {
+    request.cmd = command;
+    request.interface_version = built_for;
+    const long status = call(domain, hypercall, &request);
+    if (status >= 0)
+        return {};
+    return failure(versioned_error(status, attempted, built_for, [&](std::uint32_t version) {
+        struct {
+            Request request;
+            std::byte room[1024];  // another Xen's answer may be longer
+        } question{};
+        question.request.cmd = harmless;
+        question.request.interface_version = version;
+        return call(domain, hypercall, &question);
+    }));
 }
 
 }  // namespace halvm::xen

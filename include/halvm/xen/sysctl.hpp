@@ -48,20 +48,8 @@ namespace detail {
 
 template <Platform Domain>
 result<void> control(Domain& domain, const char* attempted, std::uint32_t command, xen_sysctl_t& request) {
-    request.cmd = command;
-    request.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-    const long status = call(domain, __HYPERVISOR_sysctl, &request);
-    if (status >= 0)
-        return {};
-    return failure(versioned_error(status, attempted, XEN_SYSCTL_INTERFACE_VERSION, [&](std::uint32_t version) {
-        struct {
-            xen_sysctl_t request;
-            std::byte room[1024];  // another Xen's answer may be longer
-        } harmless{};
-        harmless.request.cmd = XEN_SYSCTL_sched_id;
-        harmless.request.interface_version = version;
-        return call(domain, __HYPERVISOR_sysctl, &harmless);
-    }));
+    return versioned_call(domain, __HYPERVISOR_sysctl, attempted, command, XEN_SYSCTL_sched_id,
+                          XEN_SYSCTL_INTERFACE_VERSION, request);
 }
 
 }  // namespace detail

@@ -26,8 +26,6 @@ bool choose_version() {
 
 bool busy(const halvm::error& why) { return why.code() == std::errc::device_or_resource_busy; }
 
-xen::grant_ref ref_of(std::uint64_t number) { return xen::grant_ref{static_cast<grant_ref_t>(number)}; }
-
 /// A grant of some bytes, which version 2 alone has.
 void offer_part(const partner& with) {
     auto& table = xen::grants();
@@ -121,6 +119,17 @@ void take(const partner& with) {
     std::transform(offered.begin() + 3, offered.end(), std::back_inserter(readable), ref_of);
 
     HALVM_CHECK(!xen::map_grants(table, peer, readable, access::read_write));
+    // Each page for itself: the one that may be written is mapped.
+    const std::array mixed{readable[0], writable, readable[1]};
+    std::array<std::error_code, 3> statuses;
+    {
+        auto some = xen::map_each_grant(table, peer, mixed, access::read_write, statuses).value();
+        HALVM_CHECK(statuses[0] && !statuses[1] && statuses[2]);
+        HALVM_CHECK(!some.has(0) && some.has(1) && !some.has(2));
+        fill(some.bytes().subspan(xen::page_size, turn_at), kept);
+        HALVM_CHECK(table.statistics().mapped == 1);
+    }
+    HALVM_CHECK(table.statistics().mapped == 0);
     auto seen = xen::map_grants(table, peer, readable, access::read_only).value();
     auto both = xen::map_grants(table, peer, std::span{&writable, 1}, access::read_write).value();
     HALVM_CHECK(filled(seen.bytes(), shown));

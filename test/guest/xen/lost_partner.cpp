@@ -52,7 +52,7 @@ void take(const partner& with) {
     const auto offered = with.hear("offer");
     std::vector<xen::grant_ref> refs;
     for (std::size_t i = 1; i < offered.size(); ++i)
-        refs.push_back(xen::grant_ref{static_cast<grant_ref_t>(offered[i])});
+        refs.push_back(ref_of(offered[i]));
     auto port = xen::events().bind_interdomain(with.id(), xen::port{static_cast<evtchn_port_t>(offered.at(0))}).value();
     const auto lone = xen::map_grants(xen::grants(), with.id(), std::span{refs}.first(1), access::read_only).value();
     const auto seen = xen::map_grants(xen::grants(), with.id(), std::span{refs}.subspan(1), access::read_write).value();

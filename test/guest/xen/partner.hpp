@@ -38,6 +38,8 @@ class partner {
 public:
     /// Blocks until it is known.
     partner() : own_{own()}, id_{find(own_)} {}
+    /// Another one, whose number stands in this node of our own.
+    explicit partner(const char* node) : own_{own()}, id_{number(read_when_there(home(own_) + '/' + node))} {}
 
     [[nodiscard]] halvm::xen::domid id() const noexcept { return id_; }
 
@@ -78,7 +80,9 @@ private:
     }
     static halvm::xen::domid find(halvm::xen::domid own) {
         const char* const given = std::getenv("peer");
-        const auto text = given != nullptr ? std::string{given} : read_when_there(home(own) + "/data/peer");
+        return number(given != nullptr ? std::string{given} : read_when_there(home(own) + "/data/peer"));
+    }
+    static halvm::xen::domid number(std::string_view text) {
         domid_t number{};
         HALVM_CHECK(halvm::xen::parse_number(text, number) == std::errc{});
         return halvm::xen::domid{number};
@@ -123,11 +127,18 @@ inline bool filled(halvm::const_bytes memory, unsigned seed, std::size_t from = 
     return true;
 }
 
-/// What halvm_main() of such a program returns.
-inline int play(const char* test, void (*offer)(const partner&), void (*take)(const partner&)) {
-    const char* const role = std::getenv("role");
-    HALVM_CHECK(role != nullptr);
+inline halvm::xen::grant_ref ref_of(std::uint64_t number) {
+    return halvm::xen::grant_ref{static_cast<grant_ref_t>(number)};
+}
+
+/// What halvm_main() of such a program returns. A third guest has the taker as its partner; the taker finds its number
+/// in the node data/third.
+inline int play(const char* test, void (*offer)(const partner&), void (*take)(const partner&),
+                void (*third)(const partner&) = nullptr) {
+    const char* const given = std::getenv("role");
+    HALVM_CHECK(given != nullptr);
+    const std::string_view role = given != nullptr ? given : "offer";
     const partner with;
-    (role != nullptr && std::string_view{role} == "take" ? take : offer)(with);
+    (role == "third" ? third : role == "take" ? take : offer)(with);
     return report::verdict(test);
 }

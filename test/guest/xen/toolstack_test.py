@@ -4,6 +4,7 @@
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.domain import Domain, Guest
@@ -53,20 +54,17 @@ class Talk:
             self._domain.poll(0.05)
 
 
-def shutdown_by_default(talk: Talk) -> None:
-    talk.expect("^ready")
-    for node in ("poweroff", "reboot"):
-        talk.becomes(f"control/feature-{node}", "1")
-    talk.dom0("xl shutdown {id}")
-    talk.expect("^atexit\\nstatic destructor")
-    talk.ends("poweroff", 0)
+def asked_by_xl(command: str, says: str, reason: str, status: int) -> Callable[[Talk], None]:
+    def case(talk: Talk) -> None:
+        talk.expect("^ready")
+        for node in ("poweroff", "reboot"):
+            talk.becomes(f"control/feature-{node}", "1")
+        talk.dom0(f"xl {command} {{id}}")
+        talk.expect(f"^{says}atexit\\nstatic destructor")
+        talk.ends(reason, status)
 
-
-def reboot_by_default(talk: Talk) -> None:
-    talk.expect("^ready")
-    talk.dom0("xl reboot {id}")
-    talk.expect("^atexit\\nstatic destructor")
-    talk.ends("reboot", 0)
+    case.__name__ = f"xl {command}"
+    return case
 
 
 def crash_by_default(talk: Talk) -> None:
@@ -83,20 +81,6 @@ def sysrq_by_default(talk: Talk) -> None:
     talk.expect("domain control")
     talk.dom0("xl sysrq {id} b")
     talk.ends("reboot", None)
-
-
-def shutdown_by_token(talk: Talk) -> None:
-    talk.expect("^ready")
-    talk.dom0("xl shutdown {id}")
-    talk.expect("^asked to stop\\natexit\\nstatic destructor")
-    talk.ends("poweroff", 3)
-
-
-def reboot_by_token(talk: Talk) -> None:
-    talk.expect("^ready")
-    talk.dom0("xl reboot {id}")
-    talk.expect("^asked to stop\\natexit")
-    talk.ends("reboot", 3)
 
 
 def hooks(talk: Talk) -> None:
@@ -140,8 +124,16 @@ def long_listing(talk: Talk) -> None:
 
 
 CASES = {
-    "default": (shutdown_by_default, reboot_by_default, crash_by_default, sysrq_by_default),
-    "token": (shutdown_by_token, reboot_by_token),
+    "default": (
+        asked_by_xl("shutdown", "", "poweroff", 0),
+        asked_by_xl("reboot", "", "reboot", 0),
+        crash_by_default,
+        sysrq_by_default,
+    ),
+    "token": (
+        asked_by_xl("shutdown", "asked to stop\\n", "poweroff", 3),
+        asked_by_xl("reboot", "asked to stop\\n", "reboot", 3),
+    ),
     "hook": (hooks,),
     "watch": (watch,),
     "list": (long_listing,),
@@ -158,10 +150,10 @@ def main() -> None:
                 try:
                     with Domain(lab, guests, guest) as domain:
                         case(Talk(lab, domain, dom0))
-                    print(f"{case.__name__}: passed")
+                    print(f"{argument}: {case.__name__}: passed")
                 except Failed as failed:
                     failures += 1
-                    print(f"{case.__name__}: {failed}")
+                    print(f"{argument}: {case.__name__}: {failed}")
     sys.exit(f"{failures} failed" if failures else 0)
 
 

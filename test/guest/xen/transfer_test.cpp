@@ -11,8 +11,6 @@ using xen::access;
 
 enum : unsigned { there, back, stays };
 
-xen::grant_ref ref_of(std::uint64_t number) { return xen::grant_ref{static_cast<grant_ref_t>(number)}; }
-
 /// Hands a filled page over to who told its invitation under that name; tells the frame.
 void send(const partner& with, const char* invitation, const char* sent, xen::page_owner page) {
     const auto frame = page.frame(0);

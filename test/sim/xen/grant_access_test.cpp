@@ -340,6 +340,73 @@ TEST_CASE("mappings: when one of many grants is bad the others are unmapped agai
     }
 }
 
+TEST_CASE("mappings: each page has a status of its own, and those that can be mapped are") {
+    grant_world world;
+    auto shared = xen::share_pages(*world.our_table, world.theirs.id(), 20, access::read_write);
+    auto only_read = xen::share_pages(*world.our_table, world.theirs.id(), 1, access::read_only);
+    REQUIRE(shared);
+    REQUIRE(only_read);
+    std::vector<grant_ref> refs(shared->refs().begin(), shared->refs().end());
+    refs[3] = grant_ref{1'000'000};
+    refs[17] = only_read->refs()[0];
+    std::vector<std::error_code> statuses(refs.size(), busy);
+    {
+        auto seen =
+            xen::map_each_grant(*world.their_table, world.ours.id(), refs, access::read_write, std::span{statuses});
+        REQUIRE(seen);
+        CHECK(world.their_table->statistics().mapped == 18);
+        for (std::size_t i = 0; i < refs.size(); ++i) {
+            CAPTURE(i);
+            CHECK(seen->has(i) == (i != 3 && i != 17));
+            if (i == 3)
+                CHECK(statuses[i] == std::error_code{GNTST_bad_gntref, xen::grant_category()});
+            else if (i == 17)
+                CHECK(statuses[i] == std::error_code{GNTST_general_error, xen::grant_category()});
+            else {
+                CHECK_FALSE(statuses[i]);
+                seen->data()[i * xen::page_size] = static_cast<std::byte>(i);
+                CHECK(shared->data()[i * xen::page_size] == static_cast<std::byte>(i));
+            }
+        }
+    }
+    CHECK(world.theirs.grants.mapped.empty());
+    CHECK(world.their_table->statistics().mapped == 0);
+
+    // None at all is no error of the call.
+    std::fill(refs.begin(), refs.end(), grant_ref{1'000'000});
+    auto none = xen::map_each_grant(*world.their_table, world.ours.id(), refs, access::read_write, std::span{statuses});
+    REQUIRE(none);
+    CHECK(std::all_of(statuses.begin(), statuses.end(), [](auto status) { return bool{status}; }));
+    CHECK(none->unmap());
+    world.host.refuse(world.theirs, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, -XEN_EFAULT, 1, 1);
+    none = xen::map_each_grant(*world.their_table, world.ours.id(), shared->refs(), access::read_write,
+                               std::span{statuses});
+    REQUIRE(none);
+    for (std::size_t i = 0; i < statuses.size(); ++i)
+        CHECK((statuses[i] == std::errc::bad_address) == (i >= 16));
+}
+
+TEST_CASE("mappings: pages that Xen defers are tried again while other fibers run, and not for ever") {
+    grant_world world;
+    auto shared = xen::share_pages(*world.our_table, world.theirs.id(), 20, access::read_write);
+    REQUIRE(shared);
+    int others = 0;
+    bool stop = false;
+    auto busy_one = fiber::spawn([&] {
+        for (; !stop; ++others)
+            fiber::yield();
+    });
+    world.theirs.grants.maps_to_defer = 100;
+    CHECK(world.map(shared->refs()));
+    CHECK(others >= 5);
+    world.theirs.grants.maps_to_defer = 1'000'000;
+    const auto refused = world.map(shared->refs()[5]);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == std::errc::resource_unavailable_try_again);
+    stop = true;
+    busy_one.join();
+}
+
 TEST_CASE("mappings: a hypercall that Xen refuses as a whole maps nothing") {
     grant_world world;
     auto shared = xen::share_pages(*world.our_table, world.theirs.id(), 20, access::read_write);

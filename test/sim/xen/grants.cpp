@@ -148,6 +148,12 @@ void map(hypervisor& host, domain& who, gnttab_map_grant_ref_t& request) {
         request.status = static_cast<std::int16_t>(begin(host, who, *owner, request.ref, write, frame));
         if (request.status != GNTST_okay)
             return;
+        if (who.grants.maps_to_defer != 0) {
+            --who.grants.maps_to_defer;
+            end(host, *owner, request.ref, write);
+            request.status = GNTST_eagain;
+            return;
+        }
         request.handle = who.grants.next_handle++;
         who.grants.mapped[request.handle] = {owner->id(), request.ref, frame, page, write};
         host.frames.map(page, frame, write);

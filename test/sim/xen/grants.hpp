@@ -36,6 +36,7 @@ struct grant_state {
     std::uint32_t pages_limit = 4;  ///< how far the table may grow; the test sets it before the first grant
     bool only_version_1 = false;    ///< as with `gnttab=max-ver:1`
     unsigned copies_to_defer = 0;   ///< as many copies are answered by GNTST_eagain
+    unsigned maps_to_defer = 0;     ///< as many requests to map a page
     unsigned version = 1;
     std::vector<xen::gfn> frames;         ///< of the table
     std::vector<xen::gfn> status_frames;  ///< version 2's

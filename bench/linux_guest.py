@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Linux as a rival: Debian's own kernel, as a PV guest whose only process is a C program."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from lab import cpio, dom0_image, measure
+
+VERSION = "Linux 6.1"
+
+
+def subject(name: str, program: Path, words: str = "", seconds: float = 8.0) -> measure.Subject:
+    """The program finds dom0's files beside it, the modules for Xen's devices among them."""
+    with tempfile.TemporaryDirectory() as scratch:
+        init = Path(scratch) / "init"
+        subprocess.run(["gcc", "-O2", "-static", "-s", "-Wall", "-Wextra", program, "-o", init], check=True)
+        archive = cpio.Archive()
+        archive.copy("init", init)
+    dom0 = dom0_image.dom0()
+    return measure.Subject(
+        f"{VERSION}, {name}",
+        dom0.kernel,
+        memory_mb=128,
+        command_line=f"console=hvc0 quiet loglevel=0 {words}".strip(),
+        # What comes later in an archive replaces what came before.
+        ramdisk=dom0.initramfs.read_bytes() + archive.bytes(),
+        seconds=seconds,
+    )
