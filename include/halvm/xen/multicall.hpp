@@ -29,21 +29,28 @@ public:
     /// call's own is in its answer.
     template <Platform Domain>
     result<void> issue(Domain& domain) noexcept {
-        if (count_ == 0)
-            return {};
-        if (const auto done = checked_call(domain, "multicall", __HYPERVISOR_multicall, entries_.data(), count_); !done)
-            return failure(done.error());
+        if (const long status = try_issue(domain); status < 0)
+            return failure(hypercall_error(status, "multicall"));
         return {};
+    }
+    /// The same, with Xen's errno as it is: 0, or negative.
+    template <Platform Domain>
+    long try_issue(Domain& domain) noexcept {
+        return count_ == 0 ? 0 : call(domain, __HYPERVISOR_multicall, entries_.data(), count_);
     }
 
     /// What Xen returned for the call at `at`, or its refusal as an error that says what was `attempted`.
     /// Pre: at < size(), and issue() has succeeded.
     [[nodiscard]] result<long> answer(std::size_t at, const char* attempted) const noexcept {
+        const long returned = status(at);
+        if (returned < 0)
+            return failure(hypercall_error(returned, attempted));
+        return returned;
+    }
+    /// The same as it is.
+    [[nodiscard]] long status(std::size_t at) const noexcept {
         Expects(at < count_);
-        const auto status = static_cast<long>(entries_[at].result);
-        if (status < 0)
-            return failure(hypercall_error(status, attempted));
-        return status;
+        return static_cast<long>(entries_[at].result);
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return count_; }

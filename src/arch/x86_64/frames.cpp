@@ -7,8 +7,10 @@
 #include "core/pages.hpp"
 #include "core/panic.hpp"
 
+#include <halvm/xen/guest.hpp>
+#include <halvm/xen/multicall.hpp>
+
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 namespace halvm::arch {
@@ -20,24 +22,22 @@ constexpr unsigned long flush = UVMF_INVLPG | UVMF_LOCAL;
 }  // namespace
 
 long protect_pages(void* first, std::size_t count, bool readable, bool writes) noexcept {
-    std::array<multicall_entry_t, 8> calls;
+    constexpr std::size_t most = 8;
+    xen::guest domain;
+    xen::multicall<most> batch;
     auto* at = static_cast<std::byte*>(first);
-    while (count != 0) {
-        const auto some = std::min(count, calls.size());
-        for (std::size_t i = 0; i < some; ++i, at += page_size) {
+    for (; count != 0; count -= batch.size()) {
+        batch.clear();
+        for (; batch.size() != std::min(count, most); at += page_size) {
             const auto machine = xen::raw(machine_frame(frame_under(at))) << 12;
-            calls[i] = {};
-            calls[i].op = __HYPERVISOR_update_va_mapping;
-            calls[i].args[0] = reinterpret_cast<std::uintptr_t>(at);
-            calls[i].args[1] = readable ? machine | (writes ? page_data : page_constant) : 0;
-            calls[i].args[2] = flush;
+            batch.add(__HYPERVISOR_update_va_mapping, at, readable ? machine | (writes ? page_data : page_constant) : 0,
+                      flush);
         }
-        if (const long status = xen::hypercall::call(__HYPERVISOR_multicall, calls.data(), some); status < 0)
+        if (const long status = batch.try_issue(domain); status < 0)
             return status;
-        for (std::size_t i = 0; i < some; ++i)
-            if (const auto status = static_cast<long>(calls[i].result); status < 0)
+        for (std::size_t i = 0; i < batch.size(); ++i)
+            if (const long status = batch.status(i); status < 0)
                 return status;
-        count -= some;
     }
     return 0;
 }
