@@ -31,8 +31,8 @@ LAYERS = (
     Layer("model", ("include/halvm/model/",), ("vocabulary", "device", "fiber", "net")),
     Layer("net", ("include/halvm/net/",), ("vocabulary", "device", "fiber")),
     Layer("http", ("include/halvm/http/",), ("vocabulary", "device", "fiber", "net")),
-    Layer("xen machine", ("src/boot/machine/halvm/machine.hpp",), ("fiber", "xen", "xen drivers")),
-    Layer("linux machine", ("src/linux/machine/halvm/machine.hpp",), ("fiber", "linux")),
+    Layer("xen machine", ("src/boot/machine/",), ("fiber", "xen", "xen drivers")),
+    Layer("linux machine", ("src/linux/machine/",), ("fiber", "linux")),
     Layer("front doors", ("include/halvm/*",), ("vocabulary", "device", "fiber", "xen machine", "linux machine")),
     Layer("src/text", ("src/text/",), ()),
     Layer("src/fiber", ("src/fiber/",), ("vocabulary", "fiber", "src/text", "src/core", "src/linux")),
@@ -50,6 +50,7 @@ LAYERS = (
 # Headers that each machine has its own of; the build's include path chooses.
 MACHINES = {
     "halvm/machine.hpp": ("src/boot/machine/halvm/machine.hpp", "src/linux/machine/halvm/machine.hpp"),
+    "halvm/machine/block.hpp": ("src/boot/machine/halvm/machine/block.hpp", "src/linux/machine/halvm/machine/block.hpp"),
     "fiber_machine.hpp": ("src/core/fiber_machine.hpp", "src/linux/fiber_machine.hpp"),
     "thread_machine.hpp": ("src/core/thread_machine.hpp", "src/linux/thread_machine.hpp"),
 }
@@ -62,6 +63,7 @@ DOORS = (
     ("xen/*", ("include/halvm/xen/abi.hpp",)),
     ("tl/*", ("include/halvm/result.hpp",)),
     ("gsl/assert", ("include/halvm/contract.hpp",)),
+    ("liburing*", ("src/linux/ring_engine.cpp",)),
     ("boost/context/*", ("include/halvm/fiber/", "src/fiber/")),
 )
 

@@ -49,6 +49,7 @@ public:
         buffer() = default;
     };
 
+    block() = default;
     block(block&&) = default;
     block& operator=(block&&) = default;
 

@@ -28,6 +28,7 @@ BUILD = (
     "libboost-dev",
     "libmsgsl-dev",
     "libexpected-dev",
+    "liburing-dev",
     "libxen-dev",
     "doctest-dev",
     "zlib1g-dev",

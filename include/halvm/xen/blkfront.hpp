@@ -8,6 +8,7 @@
 #pragma once
 
 #include <halvm/device/block.hpp>
+#include <halvm/device/block_pieces.hpp>
 #include <halvm/fiber/clock.hpp>
 #include <halvm/fiber/condition.hpp>
 #include <halvm/fiber/spawn.hpp>
@@ -37,7 +38,7 @@ struct blkfront_options {
     std::uint32_t segments = 32;   ///< pages in one request at most, 11 to 256; more than 11 when the back end can
     bool persistent = true;        ///< let the back end keep our buffers mapped, when it offers to
     bool trusted = true;           ///< false: grant nothing but the device's own memory, and copy the rest there
-    std::chrono::nanoseconds patience = std::chrono::seconds{30};  ///< for the back end to connect
+    std::chrono::nanoseconds patience = std::chrono::seconds{30};  ///< for the back end, when it comes back too
 };
 
 /// What was agreed on with the back end.
@@ -66,15 +67,22 @@ class basic_blkfront {
 public:
     using buffer = typename device_memory<Domain>::buffer;
 
-    /// Connects to the disk `number`, as list_devices() names it. Blocks until its back end is there.
-    /// Errors: no_such_device; timed_out after the options' patience, with the state and path of the back end;
-    /// bad_message when the back end describes no disk; those of the XenStore, grants and ports.
+    /// Connects to the disk `number`, as list_devices() names it. Blocks until its back end is there, or until the
+    /// limit.
+    /// Errors: no_such_device; timed_out, with the state and path of the back end that did not come; operation_canceled
+    /// when it was asked to stop; bad_message when the back end describes no disk; those of the XenStore, grants and
+    /// ports.
     static result<basic_blkfront> open(const basic_mechanisms<Domain>& mechanisms, std::string_view number,
-                                       const blkfront_options& options = {}) {
+                                       const blkfront_options& options, const wait_limit& limit) {
         auto made = std::make_unique<disk>(mechanisms, options);
-        if (auto begun = made->begin(number); !begun)
+        if (auto begun = made->begin(number, limit); !begun)
             return failure(begun.error());
         return basic_blkfront{std::move(made)};
+    }
+    /// The same within the options' patience.
+    static result<basic_blkfront> open(const basic_mechanisms<Domain>& mechanisms, std::string_view number,
+                                       const blkfront_options& options = {}) {
+        return open(mechanisms, number, options, fiber::within(options.patience));
     }
     basic_blkfront(basic_blkfront&&) noexcept = default;
     basic_blkfront& operator=(basic_blkfront&&) noexcept = default;
@@ -122,8 +130,7 @@ public:
     disk(const disk&) = delete;
     disk& operator=(const disk&) = delete;
 
-    result<void> begin(std::string_view number) {
-        const auto limit = fiber::within(options_.patience);
+    result<void> begin(std::string_view number, const wait_limit& limit) {
         const auto vdev =
             store_.read_number<std::uint16_t>("device/vbd/" + std::string{number} + "/virtual-device", limit);
         auto device = front_device::open(store_, "vbd", number, limit);
@@ -144,7 +151,7 @@ public:
         block_batch call;
         for (block_request& one : batch)
             if (one.outcome = check(one, info); one.outcome)
-                ask(call, one, 0, data_of(one));
+                ask(call, one, 0, size_of(one));
         publish();
         while (call.unanswered != 0)
             fiber::this_scheduler().wait(call.done, {});
@@ -469,17 +476,6 @@ private:
 
     // 3. Requests.
 
-    static std::uint64_t data_of(const block_request& request) noexcept {
-        std::uint64_t size = 0;
-        if (request.operation == block_operation::read)
-            for (const bytes piece : request.in)
-                size += piece.size();
-        if (request.operation == block_operation::write)
-            for (const const_bytes piece : request.out)
-                size += piece.size();
-        return size;
-    }
-
     /// Asks for the bytes of a request from `begin` to `end`, in as many parts as it takes. Blocks while the rings are
     /// full, or there is no back end.
     void ask(block_batch& batch, block_request& request, std::uint64_t begin, std::uint64_t end) {
@@ -541,24 +537,6 @@ private:
         return one.size % info.sector_size == 0 && one.size != 0 ? result<void>{} : bounce(one, begin, end);
     }
 
-    /// Calls `use(data, size)` for each run of memory of a request's bytes, until it returns less than it was given.
-    template <class Use>
-    static void for_each_piece(const block_request& request, std::uint64_t begin, std::uint64_t end, Use use) {
-        const bool reads = request.operation == block_operation::read;
-        const std::size_t count = reads ? request.in.size() : request.out.size();
-        std::uint64_t at = 0;
-        for (std::size_t i = 0; i < count && at < end; ++i) {
-            // The back end only reads what is written out.
-            auto* const data = reads ? request.in[i].data() : const_cast<std::byte*>(request.out[i].data());
-            const std::uint64_t size = reads ? request.in[i].size() : request.out[i].size();
-            const std::uint64_t from = std::max(at, begin);
-            const std::uint64_t to = std::min(at + size, end);
-            if (from < to && use(data + (from - at), static_cast<std::size_t>(to - from)) != to - from)
-                return;
-            at += size;
-        }
-    }
-
     /// Adds what it can of a run of memory, without a copy. How much that was.
     std::size_t add_direct(part& one, std::byte* data, std::size_t size) {
         std::size_t added = 0;
@@ -600,23 +578,12 @@ private:
         one.bounce = std::move(*copy);
         const bytes data = *one.bounce;
         if (one.operation == BLKIF_OP_WRITE)
-            copy_data(*one.request, begin, data,
-                      [](std::byte* theirs, std::byte* ours, std::size_t size) { std::copy_n(theirs, size, ours); });
+            copy_out(*one.request, begin, data);
         for (std::size_t at = 0; at < one.size; at += page_size)
             one.segments.push_back({raw(memory->find(data.data() + at)), 0,
                                     static_cast<std::uint8_t>(std::min(page_size, one.size - at) / block_unit - 1)});
         ++statistics.bounced;
         return {};
-    }
-
-    template <class Copy>
-    static void copy_data(const block_request& request, std::uint64_t begin, bytes own, Copy copy) {
-        std::size_t at = 0;
-        for_each_piece(request, begin, begin + own.size(), [&](std::byte* theirs, std::size_t size) {
-            copy(theirs, own.data() + at, size);
-            at += size;
-            return size;
-        });
     }
 
     // 4. Answers.
@@ -646,9 +613,7 @@ private:
             request.outcome =
                 failure(error{std::make_error_code(why), "use a disk: its back end failed a request", device_->path()});
         } else if (one.bounce && one.operation == BLKIF_OP_READ) {
-            copy_data(request, one.offset, *one.bounce, [](std::byte* theirs, const std::byte* ours, std::size_t size) {
-                std::copy_n(ours, size, theirs);
-            });
+            copy_in(request, one.offset, *one.bounce);
         }
         for (auto& grant : one.grants)
             if (!grant.end())

@@ -2,8 +2,9 @@
 // The disks of this domain, by the names that the toolstack's configuration gives them.
 #pragma once
 
+#include <halvm/device/disk_name.hpp>
+#include <halvm/fiber/clock.hpp>
 #include <halvm/xen/blkfront.hpp>
-#include <halvm/xen/disk_name.hpp>
 #include <halvm/xen/events.hpp>
 #include <halvm/xen/grants.hpp>
 #include <halvm/xen/store.hpp>
@@ -17,8 +18,8 @@ namespace halvm::xen {
 using blkfront = basic_blkfront<guest>;
 
 /// The names of all disks that there are now, as in {"xvda", "xvdb"}. Blocks; fails as the XenStore does.
-inline result<std::vector<std::string>> disks() {
-    auto numbers = list_devices(store(), "vbd");
+inline result<std::vector<std::string>> disks(const wait_limit& limit = {}) {
+    auto numbers = list_devices(store(), "vbd", limit);
     if (numbers)
         for (auto& one : *numbers)
             if (const auto number = disk_number(one))
@@ -26,22 +27,25 @@ inline result<std::vector<std::string>> disks() {
     return numbers;
 }
 
-/// Connects to the disk called `name`, as in "xvda", or by its number. Blocks until its back end is there.
+/// Connects to the disk called `name`, as in "xvda", or by its number. Blocks until its back end is there, or until the
+/// limit.
 /// Errors: std::errc::no_such_device, naming the disks that there are; those of basic_blkfront::open().
-inline result<blkfront> open_disk(std::string_view name, const blkfront_options& options = {}) {
+inline result<blkfront> open_disk(std::string_view name, const blkfront_options& options, const wait_limit& limit) {
     static guest domain;
-    const auto there = disks();
+    const auto there = disks(limit);
     if (!there)
         return failure(there.error());
-    const auto number = disk_number(name);
-    std::string names;
-    for (const auto& one : *there) {
-        if (number && disk_number(one) == number)
-            return blkfront::open({domain, events(), grants(), store()}, std::to_string(*number), options);
-        names += (names.empty() ? "" : " ") + one;
-    }
-    return failure(error{std::make_error_code(std::errc::no_such_device),
-                         names.empty() ? "open a disk: this domain has none" : "open a disk: there are only", names});
+    const auto found = find_disk(*there, name);
+    if (!found)
+        return failure(found.error());
+    const auto& called = (*there)[*found];
+    const auto number = disk_number(called);
+    return blkfront::open({domain, events(), grants(), store()}, number ? std::to_string(*number) : called, options,
+                          limit);
+}
+/// The same within the options' patience.
+inline result<blkfront> open_disk(std::string_view name, const blkfront_options& options = {}) {
+    return open_disk(name, options, fiber::within(options.patience));
 }
 
 }  // namespace halvm::xen

@@ -128,15 +128,41 @@ TEST_CASE("blkfront: there is no such disk, and the error says so at once") {
     CHECK(xen::list_devices(world.store, "vbd").value() == std::vector<std::string>{"51712"});
 }
 
-TEST_CASE("blkfront: a back end that never connects is an error that names its state and path") {
+TEST_CASE("blkfront: a back end that never connects is an error in time, which names its state and path") {
+    const std::vector<std::pair<std::string, std::function<void(disk_world&)>>> backends{
+        {"which is not there", [](disk_world& world) { world.daemon.remove(world.back); }},
+        {"which is initialising", [](disk_world&) {}},
+        {"which waits for us", [](disk_world& world) { world.daemon.write(world.back + "/state", "2"); }},
+        {"which is initialised", [](disk_world& world) { world.daemon.write(world.back + "/state", "3"); }},
+        {"which is closed", [](disk_world& world) { world.daemon.write(world.back + "/state", "6"); }}};
+    for (const auto& [state, prepare] : backends) {
+        CAPTURE(state);
+        disk_world world;
+        world.attach();
+        world.stop_backend();
+        prepare(world);
+        const auto begin = world.host.now();
+        const auto opened = sim::sim_blkfront::open(world.mechanisms(), world.number, {}, fiber::within(2s));
+        REQUIRE_FALSE(opened);
+        CHECK(opened.error().code() == std::errc::timed_out);
+        CHECK(opened.error().message().find(state) != std::string::npos);
+        CHECK(opened.error().message().find("/local/domain/0/backend/vbd/1/51712") != std::string::npos);
+        CHECK(world.host.now() - begin >= 2'000'000'000);
+        CHECK(world.host.now() - begin < 3'500'000'000);
+        check_nothing_left(world);
+    }
+}
+
+TEST_CASE("blkfront: who is asked to stop does not wait for a back end any longer") {
     disk_world world;
-    world.behave.connects = false;
     world.attach();
-    const auto opened = world.open({.patience = 5s});
-    REQUIRE_FALSE(opened);
-    CHECK(opened.error().code() == std::errc::timed_out);
-    CHECK(opened.error().message().find("which waits for us") != std::string::npos);
-    CHECK(opened.error().message().find("backend/vbd/1/51712") != std::string::npos);
+    world.stop_backend();
+    std::stop_source stop;
+    auto opening = fiber::spawn(
+        [&] { return code_of(sim::sim_blkfront::open(world.mechanisms(), world.number, {}, stop.get_token())); });
+    fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
+    stop.request_stop();
+    CHECK(opening.join() == std::errc::operation_canceled);
     check_nothing_left(world);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <halvm/xen/disk_name.hpp>
+#include <halvm/device/disk_name.hpp>
 
 #include <doctest/doctest.h>
 
@@ -9,8 +9,8 @@
 
 namespace {
 
-using halvm::xen::disk_name;
-using halvm::xen::disk_number;
+using halvm::disk_name;
+using halvm::disk_number;
 
 TEST_CASE("disk names: are the numbers of xen-vbd-interface(7), and back") {
     for (const auto& [name, number] : std::vector<std::pair<std::string, std::uint32_t>>{{"xvda", 51712},

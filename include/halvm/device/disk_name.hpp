@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The names of virtual disks: "xvda" to a person is 51712 in the XenStore. [docs: xen-vbd-interface.7]
+// The names of virtual disks, on every machine: "xvda" to a person is 51712 to Xen. [docs: xen-vbd-interface.7]
 #pragma once
 
+#include <halvm/result.hpp>
+
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
-namespace halvm::xen {
+namespace halvm {
 
 /// The number of the disk that is called "xvdb", "xvda1", "sda" or "hdc", or by its number; nothing for another text.
 constexpr std::optional<std::uint32_t> disk_number(std::string_view name) noexcept {
@@ -74,4 +79,18 @@ inline std::string disk_name(std::uint32_t number) {
     }
 }
 
-}  // namespace halvm::xen
+/// The index of the disk that `wanted` means among those called `names`: by its name or by its number.
+/// Errors: std::errc::no_such_device, naming the disks that there are.
+inline result<std::size_t> find_disk(std::span<const std::string> names, std::string_view wanted) {
+    const auto number = disk_number(wanted);
+    std::string all;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] == wanted || (number && disk_number(names[i]) == number))
+            return i;
+        all += (i == 0 ? "" : " ") + names[i];
+    }
+    return failure(error{std::make_error_code(std::errc::no_such_device),
+                         names.empty() ? "open a disk: this machine has none" : "open a disk: there are only", all});
+}
+
+}  // namespace halvm
