@@ -12,7 +12,7 @@ from unittest import mock
 
 from halvm_cli import run_xl
 from halvm_cli.exit_codes import CRASHED, TIMED_OUT
-from lab.domain import Guest
+from lab.domain import Disk, Guest
 from lab.errors import LabError
 
 XL = """#!/bin/sh
@@ -70,6 +70,14 @@ class XenHostTest(unittest.TestCase):
         self.assertIn('on_crash="preserve"', calls)
         self.assertRegex(calls, r"unpause hello-\d+")
         self.assertRegex(calls.splitlines()[-1], r"destroy hello-\d+")
+
+    def test_its_disks_are_in_the_configuration(self) -> None:
+        self.program("xl", XL.format(directory=self.directory, state="---s--", create=":", console="exit 0"))
+        self.program("xenstore-read", XENSTORE_READ.format(status="0"))
+        disk = Disk("/srv/disk.img", writable=False)
+        run_xl.run(Guest("hello", Path("/bin/true"), "memory = 16\n", disks=(disk,)), None)
+        created = (self.directory / "calls").read_text().splitlines()[0]
+        self.assertIn('disk=["format=raw,vdev=xvda,access=ro,target=/srv/disk.img"]', created)
 
     def test_a_panic_and_a_crash(self) -> None:
         self.assertEqual(self.run_guest("---s--", status="panic")[0], CRASHED)

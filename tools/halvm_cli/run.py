@@ -12,6 +12,7 @@ What follows -- is given to `xl create`, for example -- 'vcpus=1'.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -22,7 +23,7 @@ from lab.elf import require_xen_kernel
 from lab.errors import LabError
 from lab.progress import say
 
-from . import run_lab, run_xl, setup, tree
+from . import disks, run_lab, run_xl, setup, tree
 from .exit_codes import CRASHED, TIMED_OUT
 
 LEAST_MEMORY_MB = 4
@@ -34,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", type=_number, metavar="MB", help="the domain's memory")
     parser.add_argument("--on", choices=("lab", "xen", "linux"), help="instead of what fits this machine")
     parser.add_argument("--extra", metavar="TEXT", help="the program's command line")
+    parser.add_argument(
+        "--disk",
+        action="append",
+        default=[],
+        metavar="FILE[,ro]",
+        help="the program's next disk, xvda first: a file or a block device, which keeps what is written",
+    )
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="end the run after this time")
     parser.add_argument("--cpu", default="default", help="the lab's CPU: default, plain, max, or QEMU's words")
     parser.add_argument(
@@ -68,6 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
             f"{arguments.memory} MB is too little memory",
             f"a PV domain takes at least {LEAST_MEMORY_MB} MB: that is the first mapping Xen makes.",
         )
+    arguments.disks = disks.parse(arguments.disk)
     where = arguments.on or ("xen" if run_xl.is_xen_host() else "lab")
     if where == "xen":
         run_xl.require_host()
@@ -84,6 +93,7 @@ def main(arguments: argparse.Namespace) -> int:
         guest = _example(arguments)
     guest.command_line = arguments.extra
     guest.xl_options = tuple(arguments.rest)
+    guest.disks = arguments.disks
     if guest.memory_mb is None and "memory" not in guest.config:
         guest.memory_mb = DEFAULT_MEMORY_MB
     require_xen_kernel(guest.kernel)
@@ -119,7 +129,9 @@ def _run_process(arguments: argparse.Namespace, path: Path | None) -> int:
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process = subprocess.Popen(
-            command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+            command,
+            env={**os.environ, **disks.environment(arguments.disks)},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         code = process.wait(arguments.timeout)
     except subprocess.TimeoutExpired:

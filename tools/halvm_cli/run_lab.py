@@ -19,7 +19,7 @@ from lab.errors import LabError
 from lab.lab import Lab, Settings
 from lab.progress import say, step
 
-from . import attach, terminal
+from . import attach, disks, terminal
 from .exit_codes import CRASHED, TIMED_OUT
 
 # Beside the guest itself: what xl and Xen need to build it.
@@ -37,6 +37,7 @@ def run(guest: Guest, arguments: argparse.Namespace) -> int:
     hypervisor.xen()
     dom0_image.dom0()
     with ExitStack() as stack:
+        stack.enter_context(disks.locked(guest.disks))
         with step("booting Xen and dom0 in QEMU (about 5 s)"):
             lab = stack.enter_context(Lab(settings))
         lane = stack.enter_context(lab.lane())

@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.progress import say, step
 from lab.qemu import die_with_parent
 
+from . import disks
 from .exit_codes import CRASHED, TIMED_OUT
 
 _CAPABILITIES = Path("/proc/xen/capabilities")
@@ -50,6 +51,8 @@ def run(guest: Guest, timeout: float | None) -> int:
         config.flush()
         # The domain stays after its end, so that its status can be read.
         words = guest.overrides(str(guest.kernel.resolve()), name)
+        if guest.disks:
+            words.append(disks.xl_line(guest.disks))
         words += [f'on_{event}="preserve"' for event in ("poweroff", "reboot", "crash", "watchdog")]
         with step(f"starting {name}"):
             created = _xl("create", "-p", "-q", config.name, *words, *guest.xl_options)

@@ -65,7 +65,13 @@ class Drives:
 
     def _plug(self, name: str, file: Path, sector_size: int, writable: bool) -> None:
         # One that dom0 is about to let go of may still have the file. [qemu: QMP, blockdev-add, device_add]
-        source = {"driver": "file", "filename": str(file), "discard": "unmap", "read-only": not writable, "locking": "off"}
+        source = {
+            "driver": "host_device" if file.is_block_device() else "file",
+            "filename": str(file),
+            "discard": "unmap",
+            "read-only": not writable,
+            "locking": "off",
+        }
         node = {
             "node-name": name,
             "driver": "raw",
