@@ -293,7 +293,8 @@ public:
     }
 
     /// The port of a physical interrupt; `shared` when other domains have it too.
-    /// Errors: std::errc::operation_not_permitted unless the domain was given it, file_exists, invalid_argument.
+    /// Errors: std::errc::operation_not_permitted unless the domain was given it and has mapped it
+    /// (physdev::map_gsi()), file_exists, invalid_argument.
     [[nodiscard]] result<port_type> bind_pirq(pirq which, bool shared = false) noexcept {
         evtchn_bind_pirq_t request{static_cast<std::uint32_t>(which), shared ? BIND_PIRQ__WILL_SHARE : 0u, 0};
         return bind(EVTCHNOP_bind_pirq, request, request.port, "bind physical interrupt {}",

@@ -27,6 +27,28 @@ result<void> set_iopl(Domain& domain, unsigned level) noexcept {
     return detail::operate(domain, "physdev set_iopl", PHYSDEVOP_set_iopl, &request);
 }
 
+/// The physical interrupt that comes in at pin `gsi` of the machine's I/O APICs, by the same number. A PV domain maps
+/// it before basic_event_channels::bind_pirq() knows it.
+/// Errors: EPERM, the domain has not been given it; EINVAL, there is no such pin, or it has another number.
+template <Platform Domain>
+result<pirq> map_gsi(Domain& domain, unsigned gsi) noexcept {
+    physdev_map_pirq_t request{};
+    request.domid = DOMID_SELF;
+    request.type = MAP_PIRQ_TYPE_GSI;
+    request.index = request.pirq = static_cast<int>(gsi);
+    return checked_call(domain, "physdev map_pirq", __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, &request)
+        .map([&](long) { return pirq{static_cast<std::uint32_t>(request.pirq)}; });
+}
+
+/// Gives it back for good: the domain's right to it goes too. Pre: no port is bound to it.
+/// Errors: EPERM in an ordinary domain; EINVAL, it is not mapped.
+template <Platform Domain>
+result<void> unmap_gsi(Domain& domain, pirq which) noexcept {
+    physdev_unmap_pirq_t request{.domid = DOMID_SELF, .pirq = static_cast<int>(raw(which))};
+    return checked_call(domain, "physdev unmap_pirq", __HYPERVISOR_physdev_op, PHYSDEVOP_unmap_pirq, &request)
+        .map([](long) {});
+}
+
 /// Tells Xen that a level-triggered interrupt has been dealt with. Errors: EINVAL, there is no such interrupt.
 template <Platform Domain>
 result<void> end_of_interrupt(Domain& domain, pirq which) noexcept {

@@ -2,6 +2,7 @@
 // In an ordinary domain: everything for a toolstack is refused, with a message that says so, and the program goes on.
 #include "report.hpp"
 
+#include <halvm/xen/events.hpp>
 #include <halvm/xen/guest.hpp>
 #include <halvm/xen/io_ports.hpp>
 #include <halvm/xen/populate.hpp>
@@ -54,6 +55,12 @@ int halvm_main() {
     std::uint32_t index = 0;
     refused(sysctl::read_console(domain, {}, index), "sysctl readconsole");
     std::array frames{xen::gfn{}};
+    HALVM_CHECK(xen::physdev::map_gsi(domain, 1).error().message() == "physdev map_pirq: Operation not permitted");
+    HALVM_CHECK(xen::physdev::unmap_gsi(domain, xen::pirq{1}).error().message() ==
+                "physdev unmap_pirq: Operation not permitted");
+    HALVM_CHECK(xen::events().alloc_unbound_for(xen::dom0, xen::dom0).error().code() ==
+                std::errc::operation_not_permitted);
+    HALVM_CHECK(xen::events().bind_pirq(xen::pirq{1}).error().code() == std::errc::operation_not_permitted);
     refused(xen::populate(domain, xen::dom0, std::array{xen::pfn{0}}, frames), "memory populate_physmap");
 
     // The instructions are allowed to any PV domain; the ports are not there for it.

@@ -205,6 +205,22 @@ long physdev_op(hypervisor& host, domain& who, unsigned long operation, void* ar
         who.control.iopl = level;
         return 0;
     }
+    case PHYSDEVOP_map_pirq: {
+        const auto& request = *static_cast<const physdev_map_pirq_t*>(argument);
+        if (!who.privileged())
+            return -XEN_EPERM;
+        if (request.domid != DOMID_SELF || request.type != MAP_PIRQ_TYPE_GSI || request.index != request.pirq ||
+            request.index < 0 || static_cast<std::uint32_t>(request.index) >= host.machine.pirqs)
+            return -XEN_EINVAL;
+        host.machine.mapped_interrupts.insert(request.pirq);
+        return 0;
+    }
+    case PHYSDEVOP_unmap_pirq: {
+        const auto& request = *static_cast<const physdev_unmap_pirq_t*>(argument);
+        if (!who.privileged())
+            return -XEN_EPERM;
+        return host.machine.mapped_interrupts.erase(request.pirq) == 1 ? 0 : -XEN_EINVAL;
+    }
     case PHYSDEVOP_eoi: {
         const auto irq = static_cast<physdev_eoi_t*>(argument)->irq;
         if (irq >= host.machine.pirqs)

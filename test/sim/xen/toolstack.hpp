@@ -40,6 +40,7 @@ struct machine_state {
     std::string console;           ///< all that Xen has written
     std::size_t console_kept = 0;  ///< what is before this place in it has been overwritten
     std::vector<std::uint32_t> ended_interrupts;
+    std::set<int> mapped_interrupts;  ///< by number
 };
 
 /// HYPERVISOR_domctl.

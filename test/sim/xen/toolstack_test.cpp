@@ -241,4 +241,15 @@ TEST_CASE_FIXTURE(two_domains, "physdev: I/O privilege, interrupts ended and ask
     CHECK(!physdev::query_irq(user, pirq{99}));
 }
 
+TEST_CASE_FIXTURE(two_domains, "physdev: interrupts are mapped by a privileged domain alone") {
+    CHECK(physdev::map_gsi(dom0, 4) == pirq{4});
+    CHECK(host.machine.mapped_interrupts == std::set{4});
+    CHECK(physdev::map_gsi(dom0, 99).error().message() == "physdev map_pirq: Invalid argument");
+    CHECK(physdev::unmap_gsi(dom0, pirq{5}).error().message() == "physdev unmap_pirq: Invalid argument");
+    CHECK(physdev::unmap_gsi(dom0, pirq{4}));
+    CHECK(host.machine.mapped_interrupts.empty());
+    CHECK(physdev::map_gsi(user, 4).error().message() == "physdev map_pirq: Operation not permitted");
+    CHECK(physdev::unmap_gsi(user, pirq{4}).error().message() == "physdev unmap_pirq: Operation not permitted");
+}
+
 }  // namespace
