@@ -31,7 +31,7 @@ LAYERS = (
     Layer("model", ("include/halvm/model/",), ("vocabulary", "device", "fiber", "net")),
     Layer("net", ("include/halvm/net/",), ("vocabulary", "device", "fiber")),
     Layer("http", ("include/halvm/http/",), ("vocabulary", "device", "fiber", "net")),
-    Layer("xen machine", ("src/boot/machine/",), ("fiber", "xen", "xen drivers")),
+    Layer("xen machine", ("src/boot/machine/",), ("device", "fiber", "xen", "xen drivers")),
     Layer("linux machine", ("src/linux/machine/",), ("fiber", "linux")),
     Layer("front doors", ("include/halvm/*",), ("vocabulary", "device", "fiber", "xen machine", "linux machine")),
     Layer("src/text", ("src/text/",), ()),
@@ -51,6 +51,7 @@ LAYERS = (
 MACHINES = {
     "halvm/machine.hpp": ("src/boot/machine/halvm/machine.hpp", "src/linux/machine/halvm/machine.hpp"),
     "halvm/machine/block.hpp": ("src/boot/machine/halvm/machine/block.hpp", "src/linux/machine/halvm/machine/block.hpp"),
+    "halvm/machine/nic.hpp": ("src/boot/machine/halvm/machine/nic.hpp", "src/linux/machine/halvm/machine/nic.hpp"),
     "fiber_machine.hpp": ("src/core/fiber_machine.hpp", "src/linux/fiber_machine.hpp"),
     "thread_machine.hpp": ("src/core/thread_machine.hpp", "src/linux/thread_machine.hpp"),
 }
