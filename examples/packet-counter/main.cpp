@@ -2,16 +2,18 @@
 // Counts the frames that the first NIC receives, by protocol. An argument ends it after so many frames.
 #include <halvm/console.hpp>
 #include <halvm/fiber.hpp>
-#include <halvm/net/wire/arp.hpp>
 #include <halvm/net/wire/ethernet.hpp>
 #include <halvm/net/wire/ipv4.hpp>
 #include <halvm/nic.hpp>
 #include <halvm/program.hpp>
 #include <halvm/shutdown.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <map>
+#include <stop_token>
 #include <string>
 
 namespace {
@@ -49,6 +51,8 @@ struct counter {
 
 int halvm_main() {
     auto console = open_console().value();
+    std::stop_source enough;
+    const std::stop_callback asked{shutdown_token(), [&] { enough.request_stop(); }};
     std::uint64_t wanted = UINT64_MAX;
     for (const std::string_view word : arguments())
         std::from_chars(word.begin(), word.end(), wanted);
@@ -75,13 +79,11 @@ int halvm_main() {
         told = total;
     };
     // Once a second, if there is something new.
-    const auto teller = fiber::spawn([&] {
-        while (fiber::sleep(fiber::within(std::chrono::seconds{1}, shutdown_token())))
-            if (told != total && total < wanted)
+    auto teller = fiber::spawn([&] {
+        while (fiber::sleep(fiber::within(std::chrono::seconds{1}, enough.get_token())))
+            if (told != total)
                 tell();
     });
-    std::stop_source enough;
-    std::stop_callback asked{shutdown_token(), [&] { enough.request_stop(); }};
     while (total < wanted) {
         std::array<packet, 32> frames;
         const auto got = device->receive(frames, enough.get_token());
@@ -96,6 +98,8 @@ int halvm_main() {
             ++total;
         }
     }
+    enough.request_stop();
+    teller.join();
     tell();
     return 0;
 }

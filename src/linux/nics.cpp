@@ -13,7 +13,8 @@ namespace {
 std::optional<nic_entry> parse_nic(std::string_view text) {
     constexpr std::string_view tap = "tap:";
     constexpr std::string_view interface = "interface:";
-    nic_entry one{.is_tap = text.starts_with(tap)};
+    nic_entry one;
+    one.is_tap = text.starts_with(tap);
     if (!one.is_tap && !text.starts_with(interface))
         return std::nullopt;
     text.remove_prefix(one.is_tap ? tap.size() : interface.size());

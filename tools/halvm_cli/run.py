@@ -12,19 +12,14 @@ What follows -- is given to `xl create`, for example -- 'vcpus=1'.
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import subprocess
 from pathlib import Path
 
 from lab import packages
 from lab.domain import Guest
 from lab.elf import require_xen_kernel
 from lab.errors import LabError
-from lab.progress import say
 
-from . import disks, run_lab, run_xl, setup, tree
-from .exit_codes import CRASHED, TIMED_OUT
+from . import disks, run_lab, run_linux, run_xl, setup, tree
 
 LEAST_MEMORY_MB = 4
 DEFAULT_MEMORY_MB = 16
@@ -49,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="HOSTPORT:GUESTPORT",
-        help="lab only: connections to this machine's port go to the first guest on the network",
+        help="lab and linux: connections to this machine's port go to the first guest on the network",
     )
+    parser.add_argument("--tap", metavar="NAME", help="linux only: give the program this TAP device of the machine")
 
 
 def _number(text: str) -> int:
@@ -86,7 +82,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise LabError(f"there is no file {path}", "build it first, or check the name.")
     setup.ensure(packages.BUILD if where != "lab" else packages.HOST)
     if where == "linux":
-        return _run_process(arguments, path if is_file else None)
+        return run_linux.run(arguments, path if is_file else None)
     if is_file:
         guest = Guest(path.stem, path, config=_config_beside(path), memory_mb=arguments.memory)
     else:
@@ -117,32 +113,3 @@ def _example(arguments: argparse.Namespace) -> Guest:
     config = tree.EXAMPLES / name / f"{name}.cfg"
     text = config.read_text() if config.is_file() else ""
     return Guest(name, kernel, config=text, memory_mb=arguments.memory)
-
-
-def _run_process(arguments: argparse.Namespace, path: Path | None) -> int:
-    if path is None:
-        tree.require_example(arguments.what)
-        tree.build("linux", [arguments.what])
-        path = tree.program("linux", arguments.what)
-    command = [str(path.resolve()), *(arguments.extra or "").split()]
-    # Ctrl-C is the program's: wait for what it makes of it.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **disks.environment(arguments.disks)},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        code = process.wait(arguments.timeout)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        say(f"the program was still running after {arguments.timeout:g} s; it is ended")
-        return TIMED_OUT
-    except OSError as error:
-        raise LabError(f"cannot run {path}: {error.strerror}", "is it a program built for linux?") from error
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if code < 0:
-        return CRASHED if -code in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS) else 128 - code
-    return code

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 import select
-import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -19,7 +17,7 @@ from lab.errors import LabError
 from lab.lab import Lab, Settings
 from lab.progress import say, step
 
-from . import attach, disks, terminal
+from . import attach, disks, forward, terminal
 from .exit_codes import CRASHED, TIMED_OUT
 
 # Beside the guest itself: what xl and Xen need to build it.
@@ -51,20 +49,8 @@ def run(guest: Guest, arguments: argparse.Namespace) -> int:
 
 
 def _forward(text: str) -> str:
-    found = re.fullmatch(r"(\d+):(\d+)", text)
-    if not found or not all(0 < int(port) < 65536 for port in found.groups()):
-        raise LabError(f"bad --forward {text!r}", "write it as HOSTPORT:GUESTPORT, for example 8080:80.")
-    port = int(found.group(1))
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise LabError(
-                f"port {port} of this machine cannot be used: {error.strerror}",
-                "choose another port, or end the program that has it (`ss -ltnp` shows which).",
-            ) from error
-    return f"tcp:127.0.0.1:{port}-{boot_lines.FIRST_LEASE}:{found.group(2)}"
+    here, there = forward.ports(text)
+    return f"tcp:127.0.0.1:{here}-{boot_lines.FIRST_LEASE}:{there}"
 
 
 def bridge(domain: Domain, listener: attach.Listener, timeout: float | None) -> bool:

@@ -34,8 +34,11 @@ BUILD = (
     "zlib1g-dev",
 )
 
+# The network of a program that runs as a process.
+NETWORK = ("slirp4netns",)
+
 # To build halvm and run the lab.
-HOST = (*BUILD, "qemu-system-x86")
+HOST = (*BUILD, *NETWORK, "qemu-system-x86")
 
 # What the tier tools tries besides; without it those tests are skipped.
 TESTS = ("gdb",)
