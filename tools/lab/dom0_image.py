@@ -30,6 +30,8 @@ _CONTROL_MODULES = (
 )
 # Loaded when the first guest with a disk or a network card comes. One VCPU would be offered one ring.
 _BACKEND_MODULES = ("virtio_blk", "loop", "xen-blkback", "xen-netback", "virtio_net", "bridge")
+# For the Linux guests that the bench measures.
+_GUEST_MODULES = ("xen-blkfront",)
 _MODULE_OPTIONS = {"xen_blkback": "max_queues=4"}
 
 _XEN = "usr/lib/xen-4.17/bin"
@@ -67,13 +69,22 @@ class Dom0:
     initramfs: Path
 
 
+def module(name: str) -> bytes:
+    """A module of dom0's kernel for guests that run it."""
+    return (_directory() / f"{name}.ko").read_bytes()
+
+
 def dom0() -> Dom0:
     """Kernel and initramfs; downloads and builds them the first time."""
+    directory = _directory()
+    return Dom0(directory / "vmlinux", directory / "initramfs")
+
+
+def _directory() -> Path:
     recipe = b"".join(path.read_bytes() for path in sorted(_HERE.iterdir()))
     names = (*packages.DOM0, packages.DOM0_KERNEL_META)
-    key = cache.key_of(_RECIPE, *names, recipe, *_PROGRAMS, *_CONTROL_MODULES, *_BACKEND_MODULES, *_MODULE_OPTIONS.values())
-    directory = cache.artifact("dom0", key, _build)
-    return Dom0(directory / "vmlinux", directory / "initramfs")
+    key = cache.key_of(_RECIPE, *names, recipe, *_PROGRAMS, *_CONTROL_MODULES, *_BACKEND_MODULES, *_MODULE_OPTIONS.values(), *_GUEST_MODULES)
+    return cache.artifact("dom0", key, _build)
 
 
 def _build(into: Path) -> None:
@@ -87,6 +98,8 @@ def _build(into: Path) -> None:
     with step("building dom0's image"):
         (into / "vmlinux").write_bytes(vmlinux.extract(_the_one(root / "boot", "vmlinuz-*")))
         (into / "initramfs").write_bytes(_initramfs(root, into))
+        for name in _GUEST_MODULES:
+            shutil.copy(_the_one(root / "lib/modules", f"**/{name}.ko"), into)
     shutil.rmtree(root)
     shutil.rmtree(into / "packages")
 

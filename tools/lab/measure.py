@@ -39,6 +39,8 @@ class Subject:
     config: str = ""  # more xl configuration
     ramdisk: bytes = b""
     seconds: float = 2.0  # virtual; a guest that has not ended by then is destroyed
+    times: bool = False  # puts "t NANOSECONDS", its CPU time by then, into the console after each output
+    disk_mib: int = 0  # of a disk xvda, in dom0's memory
     idle_seconds: float = 0.0  # then its CPU time is read twice, this long apart
 
 
@@ -71,6 +73,7 @@ def count(subjects: list[Subject], cpu: str = "default", timeout: float = 600.0)
         script += _commands(index, subject)
     archive.file("etc/lab/batch", "\n".join(script).encode())
     dom0 = dom0_image.dom0()
+    dom0_memory_mb = boot_lines.DOM0_MEMORY_MB + 2 * max(subject.disk_mib for subject in subjects)
     with cache.scratch() as directory:
         # One archive behind the other; QEMU wants them in one file.
         (directory / "initramfs").write_bytes(dom0.initramfs.read_bytes() + archive.bytes())
@@ -78,11 +81,11 @@ def count(subjects: list[Subject], cpu: str = "default", timeout: float = 600.0)
         arguments = [
             *boot_lines.qemu_machine(
                 cpu,
-                boot_lines.XEN_MEMORY_MB + boot_lines.DOM0_MEMORY_MB + _GUEST_MEMORY_MB,
+                boot_lines.XEN_MEMORY_MB + dom0_memory_mb + _GUEST_MEMORY_MB,
                 icount=True,
             ),
             *("-kernel", str(hypervisor.xen())),
-            *("-append", boot_lines.xen_for_lab(boot_lines.DOM0_MEMORY_MB)),
+            *("-append", boot_lines.xen_for_lab(dom0_memory_mb)),
             *("-initrd", f"vmlinux {boot_lines.dom0_linux()},initramfs"),
         ]
         with Qemu(arguments, cwd=directory) as machine:
@@ -103,12 +106,21 @@ def _commands(index: int, subject: Subject) -> list[str]:
     ]
     if subject.ramdisk:
         words.append(f'ramdisk="/etc/lab/ramdisk.{index}"')
-    lines = [
+    lines = []
+    if subject.disk_mib:
+        # Of zeros, all there: nothing is allocated while somebody counts.
+        lines += [
+            "lab-backends",
+            f"dd if=/dev/zero of=/run/disk bs=1M count={subject.disk_mib} 2>/dev/null",
+            "losetup /dev/loop0 /run/disk",
+        ]
+        words.append('disk=["format=raw,vdev=xvda,access=w,target=/dev/loop0"]')
+    lines += [
         f"xl create -p -e -q cfg.{index} {shlex.join(words)} >xl.out 2>&1",
         f"sed 's/^/@{index} error /' xl.out",
         f"id=$(xl domid {name} 2>/dev/null)",
         # The pause is watch's standard input: it exits at its end.
-        f"sleep {subject.seconds:g} | lab-watch $id {log} >out.{index} 2>&1",
+        f"sleep {subject.seconds:g} | lab-watch $id {log}{' --times' if subject.times else ''} >out.{index} 2>&1",
         f"grep -a '^[sfe] ' out.{index} | sed 's/^/@{index} /'",
         f"grep -a '^watch: ' out.{index} | sed 's/^/@{index} error /'",
     ]
@@ -123,6 +135,8 @@ def _commands(index: int, subject: Subject) -> list[str]:
         f"grep -av '^[sfokge] [0-9]' out.{index} | sed 's/^/@{index} log /'",
         f"xl destroy {name} 2>/dev/null",
     ]
+    if subject.disk_mib:
+        lines += ["losetup -d /dev/loop0", "rm /run/disk"]
     return lines
 
 

@@ -609,6 +609,8 @@ private:
         block_request& request = *one.request;
         if (status != BLKIF_RSP_OKAY) {
             ++statistics.errors;
+            if (status == BLKIF_RSP_EOPNOTSUPP)
+                ask_no_more(one.operation);
             const auto why = status == BLKIF_RSP_EOPNOTSUPP ? std::errc::operation_not_supported : std::errc::io_error;
             request.outcome =
                 failure(error{std::make_error_code(why), "use a disk: its back end failed a request", device_->path()});
@@ -621,6 +623,20 @@ private:
                     failure(error{std::make_error_code(std::errc::protocol_error),
                                   "use a disk whose back end keeps the memory of a request:", device_->path()});
         answered(one);
+    }
+
+    /// A back end may offer what its disk turns out not to do.
+    void ask_no_more(std::uint8_t operation) noexcept {
+        switch (operation) {
+        case BLKIF_OP_FLUSH_DISKCACHE: agreed.flush = false; break;
+        case BLKIF_OP_WRITE_BARRIER: agreed.barrier = false; break;
+        case BLKIF_OP_DISCARD:
+            agreed.discard = false;
+            info.longest_discard = 0;
+            break;
+        default: break;
+        }
+        info.flushes = agreed.flush || agreed.barrier;
     }
 
     static void answered(part& one) noexcept {

@@ -5,9 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -29,6 +31,7 @@ void check_nothing_left(disk_world& world) {
     CHECK(world.grants.statistics().in_use == 0);
     CHECK(world.grants.statistics().parked_pages == 0);
     CHECK(world.back_grants.statistics().mapped == 0);
+    CHECK(world.guest.domain.events.ports_in_use() == 1);  // the XenStore's
 }
 
 TEST_CASE("blkfront: is a Block over rings of every kind, on disks with sectors of both sizes") {
@@ -197,6 +200,50 @@ TEST_CASE("blkfront: a request that the back end fails is an error of that reque
     check_nothing_left(world);
 }
 
+TEST_CASE("blkfront: a flush is a barrier where there is nothing else, and not asked for again where it is refused") {
+    disk_world world;
+    world.behave.features = {{"feature-flush-cache", "1"}, {"feature-barrier", "1"}, {"feature-discard", "1"}};
+    std::vector<std::uint8_t> asked;
+    std::uint8_t refused = BLKIF_OP_FLUSH_DISKCACHE;
+    world.behave.status = [&](const blkif_request_t& request) {
+        asked.push_back(request.operation);
+        return static_cast<std::int16_t>(request.operation == refused ? BLKIF_RSP_EOPNOTSUPP : 0);
+    };
+    world.attach();
+    {
+        auto disk = world.open().value();
+        CHECK(code_of(flush(disk)) == std::errc::operation_not_supported);
+        CHECK(flush(disk));
+        refused = BLKIF_OP_WRITE_BARRIER;
+        CHECK(code_of(flush(disk)) == std::errc::operation_not_supported);
+        CHECK_FALSE(disk.info().flushes);
+        CHECK(code_of(flush(disk)) == std::errc::operation_not_supported);
+        CHECK(asked ==
+              std::vector<std::uint8_t>{BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_WRITE_BARRIER, BLKIF_OP_WRITE_BARRIER});
+        refused = BLKIF_OP_DISCARD;
+        CHECK(code_of(discard(disk, 0, 8)) == std::errc::operation_not_supported);
+        CHECK(disk.info().longest_discard == 0);
+    }
+    check_nothing_left(world);
+}
+
+TEST_CASE("blkfront: a disk that is not trusted is given nothing but the device's own memory") {
+    for (const bool trusted : {true, false}) {
+        CAPTURE(trusted);
+        disk_world world;
+        world.attach();
+        world.daemon.write(world.front + "/trusted", trusted ? "1" : "0");
+        void* const pages = world.guest.domain.allocate_pages(2);
+        {
+            auto disk = world.open().value();
+            REQUIRE(write(disk, 0, bytes{static_cast<std::byte*>(pages), 2 * xen::page_size}));
+            CHECK(disk.statistics().bounced == (trusted ? 0 : 1));
+        }
+        world.guest.domain.free_pages(pages, 2);
+        check_nothing_left(world);
+    }
+}
+
 TEST_CASE("blkfront: a lying back end breaks its disk, and nothing else") {
     const std::vector<std::function<void(blkif_response_t&)>> lies{
         [](blkif_response_t& answer) { answer.id += 1; },
@@ -315,6 +362,128 @@ TEST_CASE("blkfront: a disk that grows while it is in use has its new size") {
         CHECK(read(disk, 8191, back));
     }
     check_nothing_left(world);
+}
+
+/// A day of a disk's life: fibers that read and write now and then, and whatever can happen to a disk meanwhile.
+class day {
+public:
+    explicit day(std::uint64_t seed) : world_{{.sectors = least, .longest_discard = least}, seed} {
+        auto& behave = world_.behave;
+        behave.offers = {{"max-ring-page-order", std::to_string(pick(5))},
+                         {"multi-queue-max-queues", std::to_string(1 + pick(4))},
+                         {"feature-max-indirect-segments", std::to_string(pick(2) * 256)}};
+        behave.delay = [this] { return static_cast<fiber::instant>(pick(pick(500) == 0 ? 60e9 : 20e6)); };
+        behave.status = [this](const blkif_request_t&) { return static_cast<std::int16_t>(pick(300) == 0 ? -1 : 0); };
+    }
+
+    void live() {
+        constexpr auto length = std::chrono::nanoseconds{24h}.count();
+        world_.attach();
+        while (world_.host.now() < length) {
+            world_.behave.keeps_mapped = pick(2) != 0;
+            world_.behave.features = {{"feature-persistent", world_.behave.keeps_mapped ? "1" : "0"},
+                                      {"feature-discard", "1"},
+                                      {pick(2) != 0 ? "feature-flush-cache" : "feature-barrier", "1"}};
+            auto disk = world_.open({.queues = 4, .ring_pages = 4, .trusted = pick(4) != 0}).value();
+            std::vector<fiber::handle<void>> users;
+            for (std::uint64_t i = 0; i < contents_.size(); ++i)
+                users.push_back(fiber::spawn([&, i] { use(disk, i); }));
+            while (world_.host.now() < length && pick(6) != 0)
+                happen();
+            // It is taken away, in the middle of everything.
+            world_.detach();
+            for (auto& one : users)
+                one.join();
+            world_.attach();
+        }
+        check_nothing_left(world_);
+        CHECK(world_.host.take_violations().empty());
+        MESSAGE(done_, " requests, ", failed_, " failed");
+        CHECK(done_ > 1000);
+        CHECK(failed_ > 0);
+    }
+
+private:
+    static constexpr std::uint64_t least = 2048;
+
+    std::uint64_t pick(double below) { return world_.host.random() % static_cast<std::uint64_t>(below); }
+    void pause(double most) {
+        fiber::sleep(fiber::wait_limit{world_.host.now() + static_cast<fiber::instant>(pick(most))});
+    }
+
+    void happen() {
+        switch (pick(4)) {
+        case 0:  // it dies, and is started again
+            world_.stop_backend();
+            pause(90e9);
+            world_.behave.refuses = static_cast<int>(pick(3));
+            world_.serving = fiber::spawn([&](std::stop_token stop) { world_.serve(stop); }, {.name = "back end"});
+            break;
+        case 1: world_.ask_to_close(); break;
+        case 2:
+            world_.disk.resize(least + pick(least));
+            world_.daemon.write(world_.back + "/sectors", std::to_string(world_.disk.info().sectors));
+            world_.daemon.write(world_.back + "/state", "4");
+            break;
+        default: break;
+        }
+        pause(1200e9);
+    }
+
+    /// Each has sectors of its own, and knows what is in them unless a write has failed.
+    void use(sim::sim_blkfront& disk, std::uint64_t number) {
+        auto& known = contents_[number];
+        const std::uint64_t begin = number * 256;
+        for (;;) {
+            pause(120e9);
+            const auto first = pick(200);
+            const auto count = 1 + pick(56);
+            std::vector<std::byte> data(count * 512);
+            auto own = disk.allocate(data.size()).value();
+            const bytes through = pick(2) != 0 ? bytes{own} : bytes{data};
+            result<void> done;
+            const auto kind = pick(10);
+            if (kind < 4) {
+                done = read(disk, begin + first, through);
+                for (std::uint64_t i = 0; done && i < count; ++i)
+                    if (known[first + i] >= 0)
+                        CHECK(std::ranges::all_of(through.subspan(i * 512, 512), [&](std::byte one) {
+                            return one == static_cast<std::byte>(known[first + i]);
+                        }));
+            } else {
+                const int value = kind < 8 ? static_cast<int>(pick(256)) : -1;
+                std::ranges::fill(through, static_cast<std::byte>(value));
+                for (std::uint64_t i = 0; i < count && kind < 9; ++i)
+                    known[first + i] = -1;
+                done = kind < 8   ? write(disk, begin + first, through)
+                       : kind < 9 ? discard(disk, begin + first, count)
+                                  : flush(disk);
+                for (std::uint64_t i = 0; done && kind < 8 && i < count; ++i)
+                    known[first + i] = value;
+            }
+            ++done_;
+            failed_ += done ? 0 : 1;
+            if (!done && done.error().code() == std::errc::no_such_device)
+                return;
+            if (!done && kind != 9)
+                CHECK(done.error().code() == std::errc::io_error);
+        }
+    }
+
+    disk_world world_;
+    std::array<std::array<int, 256>, 8> contents_{};  // of each sector, a byte; -1 when it may be anything
+    std::uint64_t done_ = 0;
+    std::uint64_t failed_ = 0;
+};
+
+TEST_CASE("blkfront: a day of back ends that die, stall, fail, refuse, resize and leave: nothing is left of it") {
+    // More days, for who has the time.
+    const char* const wanted = std::getenv("HALVM_DAYS");
+    const auto days = wanted == nullptr ? 2 : std::strtoul(wanted, nullptr, 10);
+    for (std::uint64_t seed = 1; seed <= days; ++seed) {
+        CAPTURE(seed);
+        day{seed}.live();
+    }
 }
 
 }  // namespace

@@ -98,7 +98,8 @@ struct disk_world : client_world {
     sim_table back_grants{dom0.domain};
     std::optional<sim_xenstore> back_store{std::in_place, dom0.domain, dom0.channels};
     fiber::handle<void> serving;
-    std::uint64_t taken = 0;  ///< requests
+    std::uint64_t taken = 0;       ///< requests
+    std::vector<sim_port*> ports;  ///< of the back end's rings, while it is connected
 
     /// One life of the back end: from InitWait to the end of the connection.
     void serve(const std::stop_token& stop) {
@@ -174,6 +175,7 @@ private:
                         .bind_interdomain(of.guest.domain.id(),
                                           xen::port{nodes.read_number<std::uint32_t>(place + "/event-channel").value()})
                         .value();
+                of.ports.push_back(&one.port);
                 one.requests = std::make_unique<xen::back_ring<blkif_request_t, blkif_response_t>>(one.pages.bytes());
             }
         }
@@ -196,6 +198,7 @@ private:
         }
 
         void close() {
+            world.ports.clear();
             for (auto& one : rings) {
                 one->port.close();
                 if (one->serving.joinable())
@@ -246,6 +249,11 @@ private:
                 std::memcpy(segments.data(), table.data(), segments.size() * sizeof segments[0]);
                 return move_data(indirect.indirect_op == BLKIF_OP_WRITE, indirect.sector_number, segments);
             }
+            // Without data it is a flush; front ends of our time send no other.
+            case BLKIF_OP_WRITE_BARRIER:
+                if (request.nr_segments != 0)
+                    return BLKIF_RSP_ERROR;
+                [[fallthrough]];
             case BLKIF_OP_FLUSH_DISKCACHE: return flush(world.disk) ? 0 : BLKIF_RSP_ERROR;
             case BLKIF_OP_DISCARD: {
                 blkif_request_discard_t wanted{};

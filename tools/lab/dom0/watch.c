@@ -3,13 +3,14 @@
 // Runs in dom0, once for each guest: unpauses the domain, carries its console
 // both ways, and says how and when it ended.
 //
-//   watch DOMID LOGFILE [--asked]
+//   watch DOMID LOGFILE [--asked | --times]
 //   watch DOMID --cpu-time       only prints the CPU time it has used, in nanoseconds
 //
 // Out, one event a line:
 //   s TSC               unpaused at this time stamp
 //   f TSC NANOSECONDS   first console output seen, and the domain's CPU time then
 //   o LENGTH            console output; LENGTH bytes follow
+//   t NANOSECONDS       with --times, after each output: the domain's CPU time
 //   c RIP RSP           with --asked: it crashed, or its watchdog ended it, with
 //                       these registers; waits for requests of its memory, until
 //                       one is empty
@@ -55,6 +56,7 @@ static uint32_t domain;
 static int log_file = -1;
 static off_t log_offset;
 static bool seen_output;
+static bool with_times;
 static int terminal = -1;
 static char *typed;
 static size_t typed_size;
@@ -112,6 +114,9 @@ static void send_output(void)
         send_line("o %zd\n", size);
         send_all(buffer, size);
         log_offset += size;
+        xc_dominfo_t now;
+        if (with_times && domain_info(&now))
+            send_line("t %" PRIu64 "\n", now.cpu_time);
         fallocate(log_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, log_offset);
     }
 }
@@ -289,7 +294,7 @@ static bool ended(bool asked)
 int main(int count, char **words)
 {
     if (count < 3) {
-        fprintf(stderr, "usage: watch DOMID LOGFILE [--asked]\n");
+        fprintf(stderr, "usage: watch DOMID LOGFILE [--asked | --times]\n");
         return 2;
     }
     domain = strtoul(words[1], NULL, 10);
@@ -305,6 +310,8 @@ int main(int count, char **words)
         send_line("%" PRIu64 "\n", info.cpu_time);
         return 0;
     }
+    bool asked = count > 3 && strcmp(words[3], "--asked") == 0;
+    with_times = count > 3 && strcmp(words[3], "--times") == 0;
     log_file = open(words[2], O_RDWR | O_CREAT, 0644);
     int changes = inotify_init1(IN_NONBLOCK);
     if (log_file < 0 || changes < 0 || inotify_add_watch(changes, words[2], IN_MODIFY) < 0)
@@ -321,7 +328,7 @@ int main(int count, char **words)
     };
     for (;;) {
         send_output();
-        if (ended(count > 3))
+        if (ended(asked))
             return 0;
         type_pending();
         if (poll(waits, 2, look_again_ms) < 0 && errno != EINTR)
