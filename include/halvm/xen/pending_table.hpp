@@ -47,6 +47,11 @@ public:
         return value;
     }
 
+    /// The same without taking it; nullptr for any other number.
+    Value* find(std::uint64_t id) noexcept {
+        return id < entries_.size() && entries_[id].value ? &*entries_[static_cast<std::size_t>(id)].value : nullptr;
+    }
+
     /// Calls `visit(id, value)` for each that is pending, in the order of their ids.
     template <class Visit>
     void for_each(Visit visit) {

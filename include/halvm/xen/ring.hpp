@@ -111,6 +111,9 @@ public:
     /// Requests without a response so far.
     [[nodiscard]] std::uint32_t unanswered() const noexcept { return req_prod_ - rsp_cons_; }
 
+    /// The index behind the last response, as the back end says now; nobody has looked whether that can be.
+    [[nodiscard]] std::uint32_t produced() const noexcept { return detail::load_index(this->head_->rsp_prod); }
+
     /// Writes a request, which the back end does not see before publish(). Pre: room() is not 0.
     void push(const Request& request) noexcept {
         Expects(room() != 0);
