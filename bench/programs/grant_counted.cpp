@@ -73,11 +73,20 @@ int halvm_main() {
     auto page = xen::allocate_pages(domain, 1);
 
     const auto nothing = count([&] { xen::call(domain, __HYPERVISOR_xen_version, XENVER_version, nullptr); });
-    print("grant and end access", count([&] {
-              auto lent = xen::grant_access(table, xen::dom0, page->data(), access::read_write);
-              (void)lent->end();
-          }),
-          "a bare hypercall", nothing);
+    const auto grant_and_end = [&] {
+        return count([&] {
+            auto lent = xen::grant_access(table, xen::dom0, page->data(), access::read_write);
+            (void)lent->end();
+        });
+    };
+    const auto among_few = grant_and_end();
+    print("grant and end access", among_few, "a bare hypercall", nothing);
+    {
+        std::vector<xen::grant> others;
+        for (int i = 0; i < 10'000; ++i)
+            others.push_back(xen::grant_access(table, xen::dom0, page->data(), access::read_only).value());
+        print("grant and end access, 10000 others in use", grant_and_end(), "with 64 in use", among_few);
+    }
     print("share a new zeroed page and end",
           count([&] { (void)xen::share_pages(table, xen::dom0, 1, access::read_write); }), "a bare hypercall", nothing);
     map(shared->refs().first(1), "map and unmap, 1 page");
