@@ -20,7 +20,7 @@ def lines(program: str) -> list[list[str]]:
 def linux() -> dict[str, str]:
     """What a Linux guest's process pays for the same, by metric."""
     program = Path(__file__).parent / "programs" / "linux_mechanisms.c"
-    (counted,) = measure.count([linux_guest.subject("mechanisms", program)])
+    (counted,) = measure.count([linux_guest.subject("mechanisms", program, modules=True)])
     if counted.errors or not counted.total_ns:
         raise SystemExit(f"{counted.name}: {counted.errors}, its console:\n{counted.console}")
     return dict(re.findall(r"^(.+) = (\d+) instructions", counted.console, re.MULTILINE))
