@@ -407,14 +407,13 @@ private:
         const ssize_t got = is_tap_ ? readv(from, pieces.data(), static_cast<int>(used)) : recvmsg(from, &message, 0);
         if (got < 0)
             return nothing_read();
-        auto size = static_cast<std::size_t>(got);
-        if (size < sizeof header + ethernet::header_size) {
-            statistics.received.count(frame_loss::too_short);
-            return true;
-        }
-        size -= sizeof header;
+        const std::size_t size = std::max(static_cast<std::size_t>(got), sizeof header) - sizeof header;
         if (size > room) {
             statistics.received.count(frame_loss::no_memory);
+            return true;
+        }
+        if (size < ethernet::header_size) {
+            statistics.received.count(frame_loss::too_short);
             return true;
         }
         packet frame = take_slots(size);
@@ -442,7 +441,11 @@ private:
             return false;
         }
         open = false;
-        return failed("receive from the interface", name);
+        constexpr const char* attempted = "receive from the interface";
+        // A TAP whose device was taken away, or an interface.
+        if (errno == EBADFD || errno == ENODEV || errno == ENXIO)
+            return gone(attempted);
+        return failed(attempted, name);
     }
 
     packet take_slots(std::size_t size) noexcept {

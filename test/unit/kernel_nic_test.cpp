@@ -20,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -82,7 +83,7 @@ struct link {
         tap = kernel_nic::open_tap("halvm-test", options).value();
         // Else the kernel has much to say on a new link.
         static_cast<void>(write_file("/proc/sys/net/ipv6/conf/halvm-test/disable_ipv6", "1"));
-        interface = kernel_nic::open_interface("halvm-test").value();
+        interface = kernel_nic::open_interface("halvm-test", options).value();
         wait_for_link(*tap);
         wait_for_link(*interface);
     }
@@ -174,6 +175,40 @@ TEST_CASE("TAP: frames go through the queue that their hash says, and come from 
         frame.metadata().flow_hash = hash;
         test::send(*ends.tap, std::move(frame));
         CHECK(test::contents(test::receive_frames(*ends.interface, 1)[0]) == data);
+    }
+}
+
+TEST_CASE("TAP and packet socket: what no memory is left for is counted and dropped, and the rest arrives") {
+    if (!has_own_network())
+        return;
+    // What joined frames are read into takes all of it.
+    link ends{{.memory = {.large = 4096, .large_count = 18, .small = 256, .small_count = 8}}};
+    for (kernel_nic* to : {&*ends.tap, &*ends.interface}) {
+        kernel_nic& from = to == &*ends.tap ? *ends.interface : *ends.tap;
+        std::vector<packet> held;
+        while (auto one = to->allocate(1000))
+            held.push_back(std::move(*one));
+        const auto lost = to->statistics().received.lost(frame_loss::no_memory);
+        std::array<packet, 4> some;
+        // Nothing is read before somebody asks; then one fills what was kept ready, and nothing is left for the next.
+        for (std::uint32_t i = 0; i < 40; ++i)
+            test::send(from, test::make_packet(from, test::frame_bytes({}, {}, 1000, i)));
+        std::stop_source stop;
+        std::vector<packet> got;
+        auto receiver = fiber::spawn([&] {
+            while (auto count = to->receive(some, stop.get_token()))
+                for (packet& one : std::span{some}.first(*count))
+                    got.push_back(std::move(one));
+        });
+        while (to->statistics().received.lost(frame_loss::no_memory) + got.size() < lost + 40)
+            fiber::yield();
+        CHECK(to->statistics().received.lost(frame_loss::no_memory) > lost);
+        stop.request_stop();
+        receiver.join();
+        got.clear();
+        held.clear();
+        test::send(from, test::make_packet(from, test::frame_bytes({}, {}, 1000, 77)));
+        CHECK(test::contents(test::receive_frames(*to, 1)[0]) == test::frame_bytes({}, {}, 1000, 77));
     }
 }
 
