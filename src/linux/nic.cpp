@@ -361,6 +361,7 @@ private:
 
     result<std::size_t> read_frames(std::span<packet> frames) {
         std::size_t count = 0;
+        const auto now = fiber::clock::now().time_since_epoch();
         for (std::size_t tried = 0; tried < queues_.size() && count != frames.size(); ++tried) {
             const std::size_t queue = next_queue_;
             next_queue_ = (next_queue_ + 1) % queues_.size();
@@ -373,6 +374,7 @@ private:
                     break;
                 if (frame) {
                     statistics.received.count(frame);
+                    frame.set_arrival(now);
                     frames[count++] = std::move(frame);
                 }
             }
@@ -426,7 +428,6 @@ private:
             return true;
         }
         frame.metadata().queue = static_cast<std::uint16_t>(queue);
-        frame.set_arrival(fiber::clock::now().time_since_epoch());
         into = std::move(frame);
         return true;
     }
