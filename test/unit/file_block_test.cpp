@@ -22,6 +22,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <optional>
 #include <string>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -144,7 +145,10 @@ TEST_CASE("file disk: requests longer than a call, in more pieces than one takes
         for (const auto piece : out)
             expected.insert(expected.end(), piece.begin(), piece.end());
         block_request one{.operation = block_operation::write, .first = 5, .out = out};
+        const bool direct = disk.state().direct;
         REQUIRE(disk.transfer({&one, 1}));
+        CHECK(disk.state().direct == direct);
+        CHECK((disk.state().bounced != 0) == direct);
         auto own = disk.allocate(5 * megabyte).value();
         const auto before = disk.state();
         REQUIRE(read(disk, 5, bytes{own}));
@@ -180,6 +184,22 @@ TEST_CASE("file disk: a fiber that waits for it keeps no other, and many of them
         over = true;
         other.join();
         CHECK(turns > 1);
+    }
+}
+
+TEST_CASE("file disk: it ends when what is under way has ended") {
+    for (const bool ring : {true, false}) {
+        scratch_file file{8 * megabyte};
+        std::optional disk = file_block::open(file.path(), {.ring = ring}).value();
+        const auto data = pattern(8 * megabyte, 5);
+        auto writer = fiber::spawn([&] { return write(*disk, 0, data).has_value(); });
+        fiber::yield();
+        disk.reset();
+        CHECK(writer.join());
+        disk = file_block::open(file.path(), {.ring = ring}).value();
+        std::vector<std::byte> back(data.size());
+        REQUIRE(read(*disk, 0, back));
+        CHECK(back == data);
     }
 }
 

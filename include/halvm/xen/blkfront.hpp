@@ -61,7 +61,8 @@ struct blkfront_statistics {
     std::uint64_t reconnects = 0;
 };
 
-/// A disk; a Block. Ending its life ends its requests, takes back its grants and tells the back end.
+/// A disk; a Block. Ending its life ends its requests, takes back its grants and tells the back end. With one ring of
+/// one page it takes at most 1.5 MiB of the domain's memory besides what allocate() has handed out, whatever is asked.
 template <Platform Domain>
 class basic_blkfront {
 public:
@@ -167,6 +168,9 @@ private:
     static constexpr std::size_t service_stack = std::size_t{16} << 10;
     // More than a few large requests under way at once make a disk no faster.
     static constexpr std::uint32_t most_indirect = 32;
+    // Who has more to copy at once waits, so that a disk with one ring of one page never takes more than 1.5 MiB: that
+    // is these, the pages that device_memory keeps, one for the ring, one for each indirect request, and two stacks.
+    static constexpr std::size_t most_copied_pages = 256;
     static constexpr std::chrono::seconds attach_patience{5};
     static constexpr unsigned most_refusals = 5;
 
@@ -442,7 +446,7 @@ private:
         refusals_ = 0;
         for (auto again = std::exchange(unanswered_, {}); auto& one : again) {
             one->grants.clear();
-            one->bounce.reset();
+            drop_copy(*one);
             ask(*one->batch, *one->request, one->offset, one->offset + one->size);
             answered(*one);
         }
@@ -503,12 +507,13 @@ private:
         } while (begin < end);
     }
 
-    /// A ring with room for the largest request; nullptr when there will never be one.
+    /// A ring with room for the largest request, when there is memory for a copy too; nullptr when there will never be
+    /// one.
     queue_type* await_room() {
         for (;;) {
             if (dead_)
                 return nullptr;
-            if (connected_)
+            if (connected_ && copied_pages_ < most_copied_pages)
                 for (auto& queue : queues_)
                     if (queue->room(agreed.segments))
                         return queue.get();
@@ -571,11 +576,13 @@ private:
     result<void> bounce(part& one, std::uint64_t begin, std::uint64_t end) {
         one.segments.clear();
         one.grants.clear();
-        one.size = static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, agreed.segments * page_size));
+        const auto most = std::min<std::size_t>(agreed.segments, most_copied_pages - copied_pages_);
+        one.size = static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, most * page_size));
         auto copy = memory->allocate(one.size);
         if (!copy)
             return failure(copy.error());
         one.bounce = std::move(*copy);
+        copied_pages_ += pages_of(one);
         const bytes data = *one.bounce;
         if (one.operation == BLKIF_OP_WRITE)
             copy_out(*one.request, begin, data);
@@ -639,7 +646,15 @@ private:
         info.flushes = agreed.flush || agreed.barrier;
     }
 
-    static void answered(part& one) noexcept {
+    static std::size_t pages_of(const part& one) noexcept { return (one.size + page_size - 1) / page_size; }
+
+    void drop_copy(part& one) noexcept {
+        copied_pages_ -= one.bounce ? pages_of(one) : 0;
+        one.bounce.reset();
+    }
+
+    void answered(part& one) noexcept {
+        drop_copy(one);
         if (--one.batch->unanswered == 0)
             fiber::this_scheduler().signal_all(one.batch->done);
     }
@@ -659,6 +674,7 @@ private:
     std::optional<front_device> device_;
     blkif_vdev_t handle_ = 0;
     bool trusted_ = true;
+    std::size_t copied_pages_ = 0;  // in the copies of requests that are under way
     bool connected_ = false;
     unsigned refusals_ = 0;  // by the back end, since it was last connected
     std::error_code dead_;

@@ -6,6 +6,7 @@
 #include <halvm/fiber.hpp>
 #include <halvm/program.hpp>
 #include <halvm/xen/disks.hpp>
+#include <halvm/xen/domain_memory.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -116,6 +117,23 @@ void all_that_there_is() {
     say(disk);
 }
 
+/// Before anything else has taken and left memory.
+void what_it_takes() {
+    const auto used_pages = [] {
+        const auto now = xen::count_memory();
+        return now.mapped - now.free;
+    };
+    // What all disks share is there once they are listed.
+    HALVM_CHECK(xen::disks().value().size() == 3);
+    const auto without = used_pages();
+    auto disk = open("xvdb", {});
+    std::vector<std::byte> foreign(64 << 10);
+    HALVM_CHECK(read(disk, 0, foreign));
+    const auto with = used_pages();
+    std::printf("it takes %lu KiB\n", (with - without) * 4);
+    HALVM_CHECK(with > without && (with - without) * 4096 <= 3 << 19);
+}
+
 void large_sectors(bool persistent) {
     auto disk = open("xvdb", {.persistent = persistent});
     HALVM_CHECK(disk.features().queues == 1);
@@ -157,6 +175,7 @@ int halvm_main() {
     }
     auto& grants = xen::grants();
     const auto at_first = grants.statistics().in_use;
+    what_it_takes();
     all_that_there_is();
     large_sectors(true);
     large_sectors(false);
