@@ -192,7 +192,7 @@ TEST_CASE("capture: a replay that is destroyed or stopped ends who waits in it")
     CHECK(ended.join() == std::errc::no_such_device);
 }
 
-TEST_CASE("bad network: without faults it is a NIC; late, too") {
+TEST_CASE("bad network: without faults it is a NIC, and when it is late, too") {
     test::fiber_world world;
     for (const auto delay : {0ns, 1000ns}) {
         auto [left, right] =
