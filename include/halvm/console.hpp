@@ -7,6 +7,7 @@
 #include <halvm/machine.hpp>
 #include <halvm/result.hpp>
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -19,9 +20,21 @@ class text_console {
 public:
     explicit text_console(Device device) noexcept : device_{std::move(device)} {}
 
+    /// Those of the device. The limit is a std::stop_token, or fiber::within(1s) and the like.
     result<void> write(const_bytes out) { return device_.write(out); }
+    result<void> write(const_bytes out, const auto& limit) { return device_.write(out, limit); }
     result<std::size_t> read(bytes in) { return device_.read(in); }
+    result<std::size_t> read(bytes in, const auto& limit) { return device_.read(in, limit); }
     result<std::size_t> try_read(bytes in) { return device_.try_read(in); }
+
+    /// How large the window at the other side is now, where that is known: of a Linux process the terminal's; of a
+    /// domain what the words COLUMNS=N and LINES=N of its command line say, because Xen's consoles do not tell.
+    [[nodiscard]] std::optional<halvm::window_size> window_size() const {
+        if constexpr (WindowedConsole<Device>)
+            return device_.window_size();
+        else
+            return std::nullopt;
+    }
 
     /// write() for text. Blocks and fails as write() does.
     result<void> print(std::string_view text) { return device_.write(as_bytes(text)); }

@@ -8,10 +8,12 @@
 #include "core/late.hpp"
 #include "core/time.hpp"
 
+#include <halvm/fiber/turn.hpp>
 #include <halvm/xen/console_ring.hpp>
 #include <halvm/xen/system_console.hpp>
 
-#include <array>
+#include <charconv>
+#include <cstdlib>
 
 namespace halvm::core {
 namespace {
@@ -28,9 +30,10 @@ xen::event_listener& other_end() noexcept {
 
 struct port_events {
     void notify() noexcept { xen::hypercall::evtchn_send(domain.console_port); }
-    bool wait() noexcept {
-        other_end().wait({});
-        return true;
+    result<void> wait(const fiber::wait_limit& limit) noexcept {
+        if (const auto how = other_end().wait(limit); how != fiber::wake::signalled)
+            return fiber::detail::gave_up(how, "wait for the console");
+        return {};
     }
 };
 
@@ -39,6 +42,12 @@ using ring = xen::console_ring<port_events>;
 ring& console() noexcept {
     static constinit late<ring> made;
     return made.get([] { return ring{*reinterpret_cast<xencons_interface*>(halvm_console_ring), port_events{}}; });
+}
+
+/// Of whoever writes to the ring, so that what one call writes stays together.
+fiber::mutex& turn() noexcept {
+    static constinit late<fiber::mutex> made;
+    return made.get([] { return fiber::mutex{}; });
 }
 
 /// For dom0: Xen itself writes "\r\n" for '\n'. It takes 128 bytes at a time and prints them at once.
@@ -54,12 +63,15 @@ std::size_t hypervisor_try_read(bytes in) noexcept {
     return count < 0 ? 0 : static_cast<std::size_t>(count);
 }
 
-result<void> write(const_bytes out) noexcept {
+result<void> write(const_bytes out, const fiber::wait_limit& limit) noexcept {
     if (domain.is_dom0)
         return hypervisor_write(out);
-    if (domain.has_console)
-        return console().write(out);
-    return {};
+    if (!domain.has_console || out.empty())
+        return {};
+    const auto held = fiber::take_turn(turn(), limit, "write to the console");
+    if (!held)
+        return failure(held.error());
+    return console().write(out, limit);
 }
 
 result<std::size_t> try_read(bytes in) noexcept {
@@ -70,24 +82,27 @@ result<std::size_t> try_read(bytes in) noexcept {
     return 0;
 }
 
-result<std::size_t> read(bytes in) noexcept {
+result<std::size_t> read(bytes in, const fiber::wait_limit& limit) noexcept {
     if (!domain.is_dom0 && domain.has_console)
-        return console().read(in);
+        return console().read(in, limit);
     if (in.empty())
         return 0;
     for (;;) {
         if (const auto count = hypervisor_try_read(in); count != 0)
             return count;
-        other_end().wait({});
+        if (const auto how = other_end().wait(limit); how != fiber::wake::signalled)
+            return fiber::detail::gave_up(how, "read from the console");
     }
 }
 
 }  // namespace
 
-void console_write(const char* text, std::size_t size) noexcept { static_cast<void>(write(as_bytes({text, size}))); }
+void console_write(const char* text, std::size_t size) noexcept {
+    static_cast<void>(write(as_bytes({text, size}), {}));
+}
 
 std::size_t console_read(char* into, std::size_t size) noexcept {
-    return read({reinterpret_cast<std::byte*>(into), size}).value_or(0);
+    return read({reinterpret_cast<std::byte*>(into), size}, {}).value_or(0);
 }
 
 std::size_t console_try_read(char* into, std::size_t size) noexcept {
@@ -142,9 +157,24 @@ void console_drain() noexcept {
 
 namespace halvm::xen {
 
-result<void> system_console::write(const_bytes out) noexcept { return core::write(out); }
-result<std::size_t> system_console::read(bytes in) noexcept { return core::read(in); }
+result<void> system_console::write(const_bytes out, const fiber::wait_limit& limit) noexcept {
+    return core::write(out, limit);
+}
+result<std::size_t> system_console::read(bytes in, const fiber::wait_limit& limit) noexcept {
+    return core::read(in, limit);
+}
 result<std::size_t> system_console::try_read(bytes in) noexcept { return core::try_read(in); }
+std::optional<halvm::window_size> system_console::window_size() const noexcept {
+    const auto word = [](const char* name) {
+        const char* const text = std::getenv(name);
+        const std::string_view digits = text == nullptr ? "" : text;
+        std::uint16_t number = 0;
+        const auto [end, wrong] = std::from_chars(digits.begin(), digits.end(), number);
+        return wrong == std::errc{} && end == digits.end() ? number : std::uint16_t{0};
+    };
+    const halvm::window_size said{.columns = word("COLUMNS"), .rows = word("LINES")};
+    return said.columns != 0 && said.rows != 0 ? std::optional{said} : std::nullopt;
+}
 result<system_console> open_console() noexcept { return system_console{}; }
 
 }  // namespace halvm::xen

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "device_words.hpp"
+
 #include <halvm/device/disk_name.hpp>
 #include <halvm/linux/disks.hpp>
 
@@ -17,31 +19,6 @@ failure refuse(std::string_view part) {
                          "read HALVM_DISKS: NAME=FILE[,ro][,sector=N][,cached] is wanted, not", part}};
 }
 
-/// The parts of a text between `divider`s that no `\` stands before.
-std::vector<std::string_view> divide(std::string_view text, char divider) {
-    std::vector<std::string_view> parts;
-    std::size_t begin = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '\\') {
-            ++at;
-        } else if (text[at] == divider) {
-            parts.push_back(text.substr(begin, at - begin));
-            begin = at + 1;
-        }
-    }
-    parts.push_back(text.substr(begin));
-    return parts;
-}
-
-std::string without_escapes(std::string_view text) {
-    std::string plain;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        at += text[at] == '\\' && at + 1 < text.size() ? 1 : 0;
-        plain += text[at];
-    }
-    return plain;
-}
-
 bool read_option(std::string_view text, file_block_options& options) {
     constexpr std::string_view sector = "sector=";
     if (text == "ro")
@@ -58,11 +35,10 @@ bool read_option(std::string_view text, file_block_options& options) {
 
 std::optional<disk_entry> parse_disk(std::string_view text) {
     const auto words = divide(text, ',');
-    const auto equals = words[0].find('=');
-    if (equals == 0 || equals == std::string_view::npos || equals + 1 == words[0].size())
+    auto [name, path] = read_named_file(words[0]);
+    if (name.empty())
         return std::nullopt;
-    disk_entry one{.name = std::string{words[0].substr(0, equals)},
-                   .path = without_escapes(words[0].substr(equals + 1))};
+    disk_entry one{.name = std::move(name), .path = std::move(path)};
     if (!std::all_of(words.begin() + 1, words.end(), [&](auto word) { return read_option(word, one.options); }))
         return std::nullopt;
     return one;

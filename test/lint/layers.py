@@ -24,6 +24,7 @@ LAYERS = (
     Layer("xen drivers", ("include/halvm/xen/system_console.hpp", "include/halvm/xen/console_ring.hpp",
                           "include/halvm/xen/blkfront.hpp", "include/halvm/xen/block_queue.hpp",
                           "include/halvm/xen/disks.hpp",
+                          "include/halvm/xen/consfront.hpp", "include/halvm/xen/consoles.hpp",
                           "include/halvm/xen/netfront.hpp", "include/halvm/xen/net_headers.hpp",
                           "include/halvm/xen/net_memory.hpp", "include/halvm/xen/net_queue.hpp",
                           "include/halvm/xen/net_rx.hpp", "include/halvm/xen/net_tx.hpp",
@@ -55,6 +56,8 @@ MACHINES = {
     "halvm/machine.hpp": ("src/boot/machine/halvm/machine.hpp", "src/linux/machine/halvm/machine.hpp"),
     "halvm/machine/block.hpp": ("src/boot/machine/halvm/machine/block.hpp", "src/linux/machine/halvm/machine/block.hpp"),
     "halvm/machine/nic.hpp": ("src/boot/machine/halvm/machine/nic.hpp", "src/linux/machine/halvm/machine/nic.hpp"),
+    "halvm/machine/consoles.hpp": ("src/boot/machine/halvm/machine/consoles.hpp",
+                                   "src/linux/machine/halvm/machine/consoles.hpp"),
     "fiber_machine.hpp": ("src/core/fiber_machine.hpp", "src/linux/fiber_machine.hpp"),
     "thread_machine.hpp": ("src/core/thread_machine.hpp", "src/linux/thread_machine.hpp"),
 }

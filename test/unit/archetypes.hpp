@@ -8,6 +8,7 @@
 #include <halvm/device/nic.hpp>
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 namespace halvm::archetype {
@@ -19,11 +20,11 @@ public:
     console(console&&) = default;
     console& operator=(console&&) = default;
 
-    result<void> write(const_bytes out) {
+    result<void> write(const_bytes out, std::stop_token = {}) {
         output_->append(as_text(out));
         return {};
     }
-    result<std::size_t> read(bytes in) { return try_read(in); }
+    result<std::size_t> read(bytes in, std::stop_token = {}) { return try_read(in); }
     result<std::size_t> try_read(bytes in) {
         const std::size_t count = input_->copy(reinterpret_cast<char*>(in.data()), in.size());
         input_->erase(0, count);

@@ -38,6 +38,11 @@ struct write_takes_writable : archetype::console {
 };
 static_assert(!Console<write_takes_writable>);
 
+struct endless_read : archetype::console {
+    result<std::size_t> read(bytes);
+};
+static_assert(!Console<endless_read>);
+
 struct no_try_read : archetype::console {
     void try_read() const;
 };

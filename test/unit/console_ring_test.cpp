@@ -48,9 +48,11 @@ struct shared_page {
 struct events {
     shared_page* page;
     void notify() noexcept { ++page->notified; }
-    bool wait() noexcept {
+    halvm::result<void> wait(const halvm::fiber::wait_limit&) noexcept {
         ++page->waits;
-        return page->on_wait();
+        if (page->on_wait())
+            return {};
+        return halvm::failure{halvm::error{std::make_error_code(broken_pipe), "wait"}};
     }
 };
 static_assert(halvm::xen::ConsoleEvents<events>);
@@ -151,6 +153,14 @@ TEST_CASE("console ring: a line end goes in whole, also where the ring's memory 
     CHECK(page.waits == 1);
     CHECK(page.memory->out[shared_page::out_size - 1] == '\r');
     CHECK(page.memory->out[0] == '\n');
+}
+
+TEST_CASE("console ring: to a program a line end goes as it is") {
+    shared_page page;
+    ring console{*page.memory, events{&page}, halvm::xen::line_ends::unchanged};
+    CHECK(console.write(as_bytes("a\nb\r\n")).has_value());
+    page.take(100);
+    CHECK(page.taken == "a\nb\r\n");
 }
 
 TEST_CASE("console ring: an impossible index of the back end is an error and writes nothing") {

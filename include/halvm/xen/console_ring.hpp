@@ -4,6 +4,7 @@
 #pragma once
 
 #include <halvm/bytes.hpp>
+#include <halvm/fiber/scheduler.hpp>
 #include <halvm/result.hpp>
 #include <halvm/xen/abi.hpp>
 
@@ -12,6 +13,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace halvm::xen {
 
@@ -21,33 +23,52 @@ concept ConsoleEvents = requires(Channel& channel) {
     // Tells the other end that an index moved.
     { channel.notify() }
     noexcept;
-    // Returns once the other end may have moved an index since the last wait; false when it never will.
-    { channel.wait() }
-    noexcept->std::same_as<bool>;
+}
+&&requires(Channel& channel, const fiber::wait_limit& limit) {
+    // Returns once the other end may have moved an index since the last wait. Fails with why it will not, or with what
+    // the limit says.
+    { channel.wait(limit) }
+    noexcept->std::same_as<result<void>>;
 };
+
+/// What '\n' is to the other end: to a terminal "\r\n", to a program itself.
+enum class line_ends : std::uint8_t { terminal, unchanged };
 
 /// Keeps its own copy of the indices that are ours; what the other end writes is read once and checked.
 template <ConsoleEvents Events>
 class console_ring {
 public:
     /// `shared` is the page that both ends see; it must outlive this object.
-    console_ring(xencons_interface& shared, Events events) noexcept
-        : shared_{shared}, events_{events}, out_prod_{load(shared.out_prod)}, in_cons_{load(shared.in_cons)} {}
+    console_ring(xencons_interface& shared, Events events, line_ends ends = line_ends::terminal) noexcept
+        : shared_{shared},
+          events_{events},
+          out_prod_{load(shared.out_prod)},
+          in_cons_{load(shared.in_cons)},
+          ends_{ends} {}
 
-    /// Puts all of `out` into the ring, each '\n' as "\r\n". Blocks while the ring is full.
-    /// Errors: std::errc::protocol_error when the other end's index is impossible; std::errc::broken_pipe when
-    /// there will be no more room.
-    result<void> write(const_bytes out) noexcept {
+    /// Puts into the ring what there is room for, and says how much of `out` that was. Never blocks.
+    /// Errors: std::errc::protocol_error when the other end's index is impossible.
+    result<std::size_t> try_write(const_bytes out) noexcept {
+        const std::uint32_t used = out_prod_ - load(shared_.out_cons);
+        if (used > sizeof shared_.out)
+            return failed<std::size_t>(std::errc::protocol_error, "write to the console");
+        const std::size_t taken = put(out, sizeof shared_.out - used);
+        if (taken != 0)
+            events_.notify();
+        return taken;
+    }
+
+    /// Puts all of `out` into the ring. Blocks while it is full. Two that write at once are to take turns.
+    /// Errors: those of try_write(), and of the channel's wait().
+    result<void> write(const_bytes out, const fiber::wait_limit& limit = {}) noexcept {
         while (!out.empty()) {
-            const std::uint32_t used = out_prod_ - load(shared_.out_cons);
-            if (used > sizeof shared_.out)
-                return failed<void>(std::errc::protocol_error, "write to the console");
-            const std::size_t taken = put(out, sizeof shared_.out - used);
-            out = out.subspan(taken);
-            if (taken != 0)
-                events_.notify();
-            if (!out.empty() && !events_.wait())
-                return failed<void>(std::errc::broken_pipe, "write to the console");
+            const auto taken = try_write(out);
+            if (!taken)
+                return failure(taken.error());
+            out = out.subspan(*taken);
+            if (!out.empty())
+                if (auto waited = events_.wait(limit); !waited)
+                    return waited;
         }
         return {};
     }
@@ -70,19 +91,28 @@ public:
     }
 
     /// Blocks until at least one byte was read; 0 only for an empty `in`.
-    /// Errors: as try_read(), and std::errc::broken_pipe when there will be no more input.
-    result<std::size_t> read(bytes in) noexcept {
+    /// Errors: those of try_read(), and of the channel's wait().
+    result<std::size_t> read(bytes in, const fiber::wait_limit& limit = {}) noexcept {
         for (;;) {
             auto count = try_read(in);
             if (!count || *count != 0 || in.empty())
                 return count;
-            if (!events_.wait())
-                return failed<std::size_t>(std::errc::broken_pipe, "read from the console");
+            if (const auto waited = events_.wait(limit); !waited)
+                return failure(waited.error());
         }
     }
 
     /// So many bytes went out around this object: a report that could not wait for its turn.
     void written_around(std::uint32_t count) noexcept { out_prod_ += count; }
+
+    /// Whether the other end has moved an index since the last call, or says that it has.
+    bool moved() noexcept {
+        const XENCONS_RING_IDX taken = load(shared_.out_cons);
+        const XENCONS_RING_IDX given = load(shared_.in_prod);
+        const bool room = std::exchange(seen_out_cons_, taken) != taken;
+        const bool input = std::exchange(seen_in_prod_, given) != given;
+        return room || input;
+    }
 
     /// How many bytes the other end has not taken yet; never more than the ring holds.
     [[nodiscard]] std::size_t unsent() const noexcept {
@@ -109,10 +139,11 @@ private:
         std::size_t taken = 0;
         for (; taken < out.size(); ++taken) {
             const auto byte = static_cast<char>(out[taken]);
-            const std::size_t needed = byte == '\n' ? 2 : 1;
+            const bool two = byte == '\n' && ends_ == line_ends::terminal;
+            const std::size_t needed = two ? 2 : 1;
             if (needed > room)
                 break;
-            if (byte == '\n')
+            if (two)
                 shared_.out[MASK_XENCONS_IDX(out_prod_++, shared_.out)] = '\r';
             shared_.out[MASK_XENCONS_IDX(out_prod_++, shared_.out)] = byte;
             room -= needed;
@@ -125,6 +156,9 @@ private:
     Events events_;
     XENCONS_RING_IDX out_prod_;
     XENCONS_RING_IDX in_cons_;
+    XENCONS_RING_IDX seen_out_cons_ = 0;
+    XENCONS_RING_IDX seen_in_prod_ = 0;
+    line_ends ends_;
 };
 
 }  // namespace halvm::xen

@@ -5,7 +5,7 @@
 struct blocking_console {
     blocking_console(blocking_console&&);
     blocking_console& operator=(blocking_console&&);
-    halvm::result<void> write(halvm::const_bytes);
-    halvm::result<std::size_t> read(halvm::bytes);
+    halvm::result<void> write(halvm::const_bytes, std::stop_token = {});
+    halvm::result<std::size_t> read(halvm::bytes, std::stop_token = {});
 };
 using rejected = halvm::text_console<blocking_console>;
