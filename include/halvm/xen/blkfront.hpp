@@ -168,9 +168,6 @@ private:
     static constexpr std::size_t service_stack = std::size_t{16} << 10;
     // More than a few large requests under way at once make a disk no faster.
     static constexpr std::uint32_t most_indirect = 32;
-    // Who has more to copy at once waits, so that a disk with one ring of one page never takes more than 1.5 MiB: that
-    // is these, the pages that device_memory keeps, one for the ring, one for each indirect request, and two stacks.
-    static constexpr std::size_t most_copied_pages = 256;
     static constexpr std::chrono::seconds attach_patience{5};
     static constexpr unsigned most_refusals = 5;
 
@@ -247,6 +244,7 @@ private:
             if (!done)
                 return done;
         agreed.persistent = options_.persistent && yes[0] != 0;
+        memory->peer_keeps(agreed.persistent);
         agreed.flush = yes[1] != 0;
         agreed.barrier = yes[2] != 0;
         agreed.discard = yes[3] != 0;
@@ -444,9 +442,12 @@ private:
         }
         ++statistics.reconnects;
         refusals_ = 0;
-        for (auto again = std::exchange(unanswered_, {}); auto& one : again) {
+        auto again = std::exchange(unanswered_, {});
+        for (auto& one : again) {
             one->grants.clear();
-            drop_copy(*one);
+            one->bounce = {};
+        }
+        for (auto& one : again) {
             ask(*one->batch, *one->request, one->offset, one->offset + one->size);
             answered(*one);
         }
@@ -497,6 +498,12 @@ private:
                 request.outcome = failure(filled.error());
                 return;
             }
+            if (one->size == 0 && begin != end) {
+                // All pages to copy through are under way.
+                publish();
+                fiber::this_scheduler().wait(changed_, {});
+                continue;
+            }
             begin += one->size;
             const std::uint64_t unit = request.first * (info.sector_size / block_unit) + one->offset / block_unit;
             const bool data = one->operation == BLKIF_OP_READ || one->operation == BLKIF_OP_WRITE;
@@ -507,13 +514,12 @@ private:
         } while (begin < end);
     }
 
-    /// A ring with room for the largest request, when there is memory for a copy too; nullptr when there will never be
-    /// one.
+    /// A ring with room for the largest request; nullptr when there will never be one.
     queue_type* await_room() {
         for (;;) {
             if (dead_)
                 return nullptr;
-            if (connected_ && copied_pages_ < most_copied_pages)
+            if (connected_)
                 for (auto& queue : queues_)
                     if (queue->room(agreed.segments))
                         return queue.get();
@@ -572,25 +578,41 @@ private:
         return added;
     }
 
-    /// The same through the device's own memory.
+    /// The same through pages of the device's own, as far as there are any; the part stays empty when there are none.
     result<void> bounce(part& one, std::uint64_t begin, std::uint64_t end) {
         one.segments.clear();
         one.grants.clear();
-        const auto most = std::min<std::size_t>(agreed.segments, most_copied_pages - copied_pages_);
-        one.size = static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, most * page_size));
-        auto copy = memory->allocate(one.size);
-        if (!copy)
-            return failure(copy.error());
-        one.bounce = std::move(*copy);
-        copied_pages_ += pages_of(one);
-        const bytes data = *one.bounce;
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, agreed.segments * page_size));
+        auto pages = memory->take_copies((size + page_size - 1) / page_size);
+        if (!pages)
+            return failure(pages.error());
+        one.bounce = std::move(*pages);
+        one.size = std::min(size, one.bounce.count() * page_size);
+        if (one.size == 0)
+            return {};
         if (one.operation == BLKIF_OP_WRITE)
-            copy_out(*one.request, begin, data);
+            copy_data(one, begin,
+                      [](std::byte* theirs, std::byte* ours, std::size_t count) { std::copy_n(theirs, count, ours); });
         for (std::size_t at = 0; at < one.size; at += page_size)
-            one.segments.push_back({raw(memory->find(data.data() + at)), 0,
+            one.segments.push_back({raw(one.bounce.ref(at / page_size)), 0,
                                     static_cast<std::uint8_t>(std::min(page_size, one.size - at) / block_unit - 1)});
         ++statistics.bounced;
         return {};
+    }
+
+    /// Calls `copy(theirs, ours, size)` for the data of a part, whose first byte is the request's at `begin`.
+    template <class Copy>
+    static void copy_data(part& one, std::uint64_t begin, Copy copy) {
+        std::size_t at = 0;
+        for_each_piece(*one.request, begin, begin + one.size, [&](std::byte* theirs, std::size_t size) {
+            for (std::size_t done = 0; done != size;) {
+                const std::size_t here = std::min(size - done, page_size - at % page_size);
+                copy(theirs + done, one.bounce.page(at / page_size).data() + at % page_size, here);
+                done += here;
+                at += here;
+            }
+            return size;
+        });
     }
 
     // 4. Answers.
@@ -621,8 +643,10 @@ private:
             const auto why = status == BLKIF_RSP_EOPNOTSUPP ? std::errc::operation_not_supported : std::errc::io_error;
             request.outcome =
                 failure(error{std::make_error_code(why), "use a disk: its back end failed a request", device_->path()});
-        } else if (one.bounce && one.operation == BLKIF_OP_READ) {
-            copy_in(request, one.offset, *one.bounce);
+        } else if (one.bounce.count() != 0 && one.operation == BLKIF_OP_READ) {
+            copy_data(one, one.offset, [](std::byte* theirs, const std::byte* ours, std::size_t size) {
+                std::copy_n(ours, size, theirs);
+            });
         }
         for (auto& grant : one.grants)
             if (!grant.end())
@@ -646,15 +670,8 @@ private:
         info.flushes = agreed.flush || agreed.barrier;
     }
 
-    static std::size_t pages_of(const part& one) noexcept { return (one.size + page_size - 1) / page_size; }
-
-    void drop_copy(part& one) noexcept {
-        copied_pages_ -= one.bounce ? pages_of(one) : 0;
-        one.bounce.reset();
-    }
-
-    void answered(part& one) noexcept {
-        drop_copy(one);
+    static void answered(part& one) noexcept {
+        one.bounce = {};  // for who is woken here
         if (--one.batch->unanswered == 0)
             fiber::this_scheduler().signal_all(one.batch->done);
     }
@@ -674,7 +691,6 @@ private:
     std::optional<front_device> device_;
     blkif_vdev_t handle_ = 0;
     bool trusted_ = true;
-    std::size_t copied_pages_ = 0;  // in the copies of requests that are under way
     bool connected_ = false;
     unsigned refusals_ = 0;  // by the back end, since it was last connected
     std::error_code dead_;

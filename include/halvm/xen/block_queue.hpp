@@ -44,8 +44,8 @@ struct block_part {
     std::size_t size = 0;
     std::uint8_t operation = 0;  ///< BLKIF_OP_*
     std::vector<blkif_request_segment> segments;
-    std::vector<basic_grant<Domain>> grants;  ///< of memory that is the program's
-    std::optional<typename device_memory<Domain>::buffer> bounce;
+    std::vector<basic_grant<Domain>> grants;        ///< of memory that is the program's
+    typename device_memory<Domain>::copies bounce;  ///< none when the memory is reached without a copy
 };
 
 template <Platform Domain>

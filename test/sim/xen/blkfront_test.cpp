@@ -117,6 +117,40 @@ TEST_CASE("blkfront: whatever is asked of it, a disk with the usual options take
     check_nothing_left(world);
 }
 
+TEST_CASE("blkfront: what a back end keeps mapped is bounded, however much memory comes and goes") {
+    disk_world world{{.sectors = 8192}};
+    world.behave.keeps_mapped = true;
+    world.behave.features["feature-persistent"] = "1";
+    world.attach();
+    {
+        auto disk = world.open().value();
+        for (std::size_t round = 0; round < 40; ++round) {
+            auto own = disk.allocate((64 + round) << 12).value();
+            const auto data = pattern(bytes{own}.size(), round);
+            std::ranges::copy(data, bytes{own}.begin());
+            REQUIRE(write(disk, 0, bytes{own}));
+            std::vector<std::byte> back(data.size());
+            REQUIRE(read(disk, 0, back));
+            CHECK(back == data);
+        }
+        // And of many at once some wait for pages to copy through.
+        std::vector<fiber::handle<void>> fibers;
+        for (std::uint64_t i = 0; i < 8; ++i)
+            fibers.push_back(fiber::spawn([&, i] {
+                const auto data = pattern(512 << 10, i);
+                std::vector<std::byte> back(data.size());
+                REQUIRE(write(disk, i * 1024, data));
+                REQUIRE(read(disk, i * 1024, back));
+                CHECK(back == data);
+            }));
+        for (auto& one : fibers)
+            one.join();
+        CHECK(world.grants.statistics().parked_pages == 0);
+        CHECK(world.grants.statistics().in_use <= 1 + 640 + 256);
+    }
+    check_nothing_left(world);
+}
+
 TEST_CASE("blkfront: requests of many fibers are under way together") {
     disk_world world;
     world.behave.delay = [] { return fiber::instant{1'000'000}; };

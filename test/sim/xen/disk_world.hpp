@@ -275,7 +275,12 @@ private:
                 return BLKIF_RSP_ERROR;
             std::size_t at = 0;
             for (const auto& one : segments) {
-                auto page = map(one.gref, least(writes ? xen::access::read_only : xen::access::read_write));
+                xen::basic_mapping<domain> once;
+                if (!world.behave.keeps_mapped)
+                    once = map(one.gref, writes ? xen::access::read_only : xen::access::read_write);
+                else if (!kept.contains(one.gref))
+                    kept.emplace(one.gref, map(one.gref, xen::access::read_write));
+                auto& page = world.behave.keeps_mapped ? kept.at(one.gref) : once;
                 const bytes part =
                     page.bytes().subspan(one.first_sect * 512u, (one.last_sect - one.first_sect + 1u) * 512u);
                 if (writes)
@@ -283,8 +288,6 @@ private:
                 else
                     std::copy_n(data.begin() + static_cast<std::ptrdiff_t>(at), part.size(), part.begin());
                 at += part.size();
-                if (world.behave.keeps_mapped)
-                    kept.push_back(std::move(page));
             }
             return !writes || write(world.disk, unit / units, data) ? 0 : BLKIF_RSP_ERROR;
         }
@@ -300,7 +303,7 @@ private:
 
         disk_world& world;
         std::vector<std::unique_ptr<ring>> rings;
-        std::vector<xen::basic_mapping<domain>> kept;
+        std::map<grant_ref_t, xen::basic_mapping<domain>> kept;
     };
 };
 
