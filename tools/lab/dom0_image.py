@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ _CONTROL_MODULES = (
 _BACKEND_MODULES = ("virtio_blk", "loop", "xen-blkback", "xen-netback", "virtio_net", "bridge")
 # For the Linux guests that the bench measures.
 _GUEST_MODULES = ("xen-blkfront",)
-_MODULE_OPTIONS = {"xen_blkback": "max_queues=4"}
+_MODULE_OPTIONS = {"xen_blkback": "max_queues=4", "xen_netback": "max_queues=4"}
 
 _XEN = "usr/lib/xen-4.17/bin"
 _PROGRAMS = (
@@ -135,7 +136,8 @@ def _initramfs(root: Path, work: Path) -> bytes:
     archive.file("init", (_HERE / "init").read_bytes(), executable=True)
     archive.file("usr/bin/lab-agent", (_HERE / "agent").read_bytes(), executable=True)
     archive.file("usr/bin/lab-backends", (_HERE / "backends").read_bytes(), executable=True)
-    archive.copy("usr/bin/lab-watch", _compile_watch(work))
+    archive.copy("usr/bin/lab-watch", _compile("watch", _STATIC_XEN_LIBRARIES, work))
+    archive.copy("usr/bin/lab-frames", _compile("frames", (), work))
     return archive.bytes()
 
 
@@ -205,10 +207,10 @@ def _add_modules(archive: Archive, root: Path) -> None:
         archive.file(f"etc/lab/modules.{list_name}", "".join(f"{m}\n" for m in order).encode())
 
 
-def _compile_watch(work: Path) -> Path:
-    program = work / "lab-watch"
-    command = ["gcc", "-O2", "-static", "-s", "-o", str(program), str(_HERE / "watch.c")]
-    command += [f"-l{name}" for name in _STATIC_XEN_LIBRARIES]
+def _compile(name: str, libraries: Iterable[str], work: Path) -> Path:
+    program = work / f"lab-{name}"
+    command = ["gcc", "-O2", "-static", "-s", "-o", str(program), str(_HERE / f"{name}.c")]
+    command += [f"-l{library}" for library in libraries]
     try:
         done = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError as error:
@@ -216,7 +218,7 @@ def _compile_watch(work: Path) -> Path:
     if done.returncode != 0:
         last = "\n".join("    " + line for line in done.stderr.splitlines()[-4:])
         raise LabError(
-            f"could not compile the lab's helper for dom0:\n{last}",
+            f"could not compile the lab's helper {name} for dom0:\n{last}",
             "run `tools/halvm setup`: the package libxen-dev may be missing.",
         )
     return program

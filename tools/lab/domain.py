@@ -50,6 +50,7 @@ class Guest:
     ramdisk: Path | None = None
     xl_options: tuple[str, ...] = ()
     disks: tuple[Disk, ...] = ()
+    nics: tuple[str, ...] = ()  # addresses; each is joined to dom0's bridge
 
     def overrides(self, kernel: str, name: str, ramdisk: str = "") -> list[str]:
         lines = [f'kernel="{kernel}"', f'name="{name}"']
@@ -72,7 +73,7 @@ class Guest:
 
     def wants_backends(self) -> bool:
         text = "\n".join([self.config, *self.xl_options])
-        return bool(self.disks) or re.search(r"^\s*(vif|disk)\s*=", text, re.M) is not None
+        return bool(self.disks or self.nics) or re.search(r"^\s*(vif|disk)\s*=", text, re.M) is not None
 
 
 class Domain:
@@ -126,9 +127,13 @@ class Domain:
         words = self._guest.overrides(kernel, self._name, ramdisk) + list(self._guest.xl_options)
         if self._guest.disks:
             words.append(self._attach_disks())
+        if self._guest.nics:
+            words.append(f"vif=[{', '.join(repr(nic_words(mac)) for mac in self._guest.nics)}]")
         command = "xl create -p -e -q " + shlex.join([f"{self._directory}/cfg", *words])
         if self._guest.wants_backends():
             command = f"lab-backends && {command}"
+        if self._guest.nics:
+            run("pidof lab-frames >/dev/null || setsid lab-frames </dev/null >/dev/null 2>&1 &")
         created = run(f"{command} && xl domid {self._name} && bash -c 'echo $EPOCHREALTIME'")
         self.result.toolstack = created.err.strip()
         if created.status != 0:
@@ -251,6 +256,11 @@ class Domain:
         log = f"/var/log/xen/console/guest-{self._name}.log"
         self._lane.run(f"xl destroy {self._name} 2>/dev/null", timeout=60)
         self._lane.run(f"rm -rf {self._directory} {log}")
+
+
+def nic_words(mac: str) -> str:
+    """xl's words for a network interface."""
+    return f"mac={mac},bridge=xenbr0"
 
 
 def _advice(xl_output: str) -> str:

@@ -50,6 +50,13 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         help="a disk with a copy of FILE, for --boot domu; what is on it at the end must be what is in EXPECTED. "
         "Words: read-only, 4096 (bytes a sector), untrusted (the back end: so the guest is told)",
     )
+    parser.add_argument(
+        "--nic",
+        action="append",
+        default=[],
+        metavar="MAC",
+        help="a network interface on dom0's bridge, for --boot domu; dom0 sends frames for 02:00:00:00:88:b5 back",
+    )
     parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")
     parser.add_argument("--verbose", action="store_true", help="print the console when it passes too")
     return parser.parse_args(words)
@@ -125,6 +132,7 @@ def _as_domu(wanted: argparse.Namespace, disks: tuple[Disk, ...]) -> DomainRun:
         ramdisk=wanted.ramdisk,
         command_line=wanted.extra,
         disks=disks,
+        nics=tuple(wanted.nic),
     )
     limits = Limits(
         timeout=wanted.timeout,

@@ -88,6 +88,7 @@ class Server:
         guest["kernel"] = Path(guest["kernel"])
         guest["ramdisk"] = Path(guest["ramdisk"]) if guest.get("ramdisk") else None
         guest["disks"] = tuple(Disk(**disk) for disk in guest.get("disks", ()))
+        guest["nics"] = tuple(guest.get("nics", ()))
         try:
             run = run_domain(
                 self._lab,

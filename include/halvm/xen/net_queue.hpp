@@ -51,8 +51,13 @@ public:
             return done;
         if (auto done = nodes.write(place + "/rx-ring-ref", raw(rx.ref())); !done)
             return done;
-        if (!split())
+        if (!split()) {
+            // Of another who had the interface before: the back end looks for two first.
+            for (const char* stale : {"/event-channel-tx", "/event-channel-rx"})
+                if (auto done = nodes.remove(place + stale); !done)
+                    return done;
             return nodes.write(place + "/event-channel", raw(rx_port_.number()));
+        }
         if (auto done = nodes.write(place + "/event-channel-tx", raw(tx_port_.number())); !done)
             return done;
         return nodes.write(place + "/event-channel-rx", raw(rx_port_.number()));

@@ -71,16 +71,21 @@ struct netfront_counters {
 template <Platform Domain>
 class basic_netfront {
 public:
-    /// Connects to the interface `number`, as list_devices() names it. Blocks until its back end is there.
-    /// Errors: no_such_device; timed_out after the options' patience, with the state and path of the back end;
-    /// address_errc when its address is none; bad_message when the back end describes no interface that frames can be
-    /// copied to; those of the XenStore, memory, grants and ports.
+    /// Connects to the interface `number`, as list_devices() names it. Blocks until its back end is there, or until the
+    /// limit.
+    /// Errors: no_such_device; timed_out, with the state and path of the back end; address_errc when its address is
+    /// none; bad_message when the back end describes no interface that frames can be copied to; those of the XenStore,
+    /// memory, grants and ports.
     static result<basic_netfront> open(const basic_mechanisms<Domain>& mechanisms, std::string_view number,
-                                       const netfront_options& options = {}) {
+                                       const netfront_options& options, const wait_limit& limit) {
         auto made = std::make_shared<interface>(mechanisms, options);
-        if (auto begun = made->begin(number); !begun)
+        if (auto begun = made->begin(number, limit); !begun)
             return failure(begun.error());
         return basic_netfront{std::move(made)};
+    }
+    static result<basic_netfront> open(const basic_mechanisms<Domain>& mechanisms, std::string_view number,
+                                       const netfront_options& options = {}) {
+        return open(mechanisms, number, options, fiber::within(options.patience));
     }
     basic_netfront(basic_netfront&&) noexcept = default;
     basic_netfront& operator=(basic_netfront&& other) noexcept {
@@ -141,8 +146,7 @@ public:
     interface(const interface&) = delete;
     interface& operator=(const interface&) = delete;
 
-    result<void> begin(std::string_view number) {
-        const auto limit = fiber::within(options_.patience);
+    result<void> begin(std::string_view number, const wait_limit& limit) {
         auto device = front_device::open(store_, "vif", number, limit);
         if (!device)
             return failure(device.error());
@@ -441,9 +445,9 @@ private:
                 for (const auto& [name, on] : flags)
                     if (auto done = nodes.write(path() + name, on ? 1 : 0); !done)
                         return done;
-                if (queues_.size() > 1)
-                    if (auto done = nodes.write(path() + "/multi-queue-num-queues", queues_.size()); !done)
-                        return done;
+                // Also when it is one: there may be the word of another who had the interface before.
+                if (auto done = nodes.write(path() + "/multi-queue-num-queues", queues_.size()); !done)
+                    return done;
                 for (std::size_t i = 0; i < queues_.size(); ++i) {
                     const auto place = queues_.size() == 1 ? path() : path() + "/queue-" + std::to_string(i);
                     if (auto done = queues_[i]->describe(nodes, place); !done)

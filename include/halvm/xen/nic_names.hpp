@@ -18,21 +18,21 @@ struct nic_entry {
 };
 
 /// All that there are in a domain's XenStore. Blocks; fails as that does.
-inline result<std::vector<nic_entry>> list_nics(xenstore_connection& store) {
-    const auto numbers = list_devices(store, "vif");
+inline result<std::vector<nic_entry>> list_nics(xenstore_connection& store, const wait_limit& limit = {}) {
+    const auto numbers = list_devices(store, "vif", limit);
     if (!numbers)
         return failure(numbers.error());
     std::vector<nic_entry> all;
     for (const std::string& one : *numbers)
-        all.push_back({one, store.read("device/vif/" + one + "/mac").value_or("")});
+        all.push_back({one, store.read("device/vif/" + one + "/mac", limit).value_or("")});
     return all;
 }
 
 /// The number of the interface that `name` means: its number, "eth0" or "vif0" for 0, or its address.
 /// Errors: std::errc::no_such_device, naming those that there are; address_errc for a text with a colon that is no
 /// address; those of list_nics().
-inline result<std::string> find_nic(xenstore_connection& store, std::string_view name) {
-    const auto there = list_nics(store);
+inline result<std::string> find_nic(xenstore_connection& store, std::string_view name, const wait_limit& limit = {}) {
+    const auto there = list_nics(store, limit);
     if (!there)
         return failure(there.error());
     std::string_view number = name;

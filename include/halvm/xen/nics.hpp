@@ -19,14 +19,18 @@ using netfront = basic_netfront<guest>;
 /// All that there are now. Blocks; fails as the XenStore does.
 inline result<std::vector<nic_entry>> nics() { return list_nics(store()); }
 
-/// Connects to the interface that `name` means, as find_nic() says. Blocks until its back end is there.
-/// Errors: those of find_nic() and basic_netfront::open().
-inline result<netfront> open_nic(std::string_view name, const netfront_options& options = {}) {
+/// Connects to the interface that `name` means, as find_nic() says. Blocks until its back end is there, or until the
+/// limit. Errors: those of find_nic() and basic_netfront::open().
+inline result<netfront> open_nic(std::string_view name, const netfront_options& options,
+                                 const fiber::wait_limit& limit) {
     static guest domain;
-    const auto number = find_nic(store(), name);
+    const auto number = find_nic(store(), name, limit);
     if (!number)
         return failure(number.error());
-    return netfront::open({domain, events(), grants(), store()}, *number, options);
+    return netfront::open({domain, events(), grants(), store()}, *number, options, limit);
+}
+inline result<netfront> open_nic(std::string_view name, const netfront_options& options = {}) {
+    return open_nic(name, options, fiber::within(options.patience));
 }
 
 }  // namespace halvm::xen

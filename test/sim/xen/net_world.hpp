@@ -185,11 +185,12 @@ private:
                 };
                 one.tx_page = map("/tx-ring-ref");
                 one.rx_page = map("/rx-ring-ref");
-                if (read(place + "/event-channel")) {
-                    one.tx_port = bind("/event-channel");
-                } else {
+                // Two are looked for first, as Linux's does.
+                if (read(place + "/event-channel-tx")) {
                     one.tx_port = bind("/event-channel-tx");
                     one.rx_port = bind("/event-channel-rx");
+                } else {
+                    one.tx_port = bind("/event-channel");
                 }
                 one.tx = std::make_unique<typename decltype(one.tx)::element_type>(one.tx_page.bytes());
                 one.rx = std::make_unique<typename decltype(one.rx)::element_type>(one.rx_page.bytes());

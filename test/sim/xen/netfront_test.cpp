@@ -447,6 +447,23 @@ TEST_CASE("netfront: flows are spread over queues, and one receiver drains them 
     check_nothing_left(back);
 }
 
+TEST_CASE("netfront: who opens an interface is not misled by who had it before") {
+    net_world world;
+    sim_netback back{world, world.left};
+    back.behave.offers["multi-queue-max-queues"] = "4";
+    back.attach();
+    for (const xen::netfront_options& options :
+         {xen::netfront_options{.queues = 4}, xen::netfront_options{.split_channels = false},
+          xen::netfront_options{}}) {
+        auto nic = back.open(options).value();
+        CHECK(nic.info().queues == options.queues);
+        test::send(nic, test::make_packet(nic, pattern(60)));
+        back.give({.data = pattern(60)});
+        CHECK(received(nic).size() == 60);
+    }
+    check_nothing_left(back);
+}
+
 TEST_CASE("netfront: groups are told to the back end, and again to the next one") {
     net_world world;
     sim_netback back{world, world.left};
