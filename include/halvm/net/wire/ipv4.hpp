@@ -25,7 +25,10 @@ public:
     /// device may have done that. Errors: truncated; bad_version; bad_length for a header length or total length that
     /// cannot be, for a fragment that ends beyond 65535 bytes and for one that is not the last and not of a multiple
     /// of 8 bytes; bad_option.
-    static result<ipv4_view> parse(const_bytes packet) noexcept {
+    static result<ipv4_view> parse(const_bytes packet) noexcept { return parse(packet, packet.size()); }
+    /// The same of a packet of `size` bytes of which `packet` is the beginning: datagram() and payload() are as much
+    /// as is there, total_length() is all. A header that is not there whole is truncated.
+    static result<ipv4_view> parse(const_bytes packet, std::size_t size) noexcept {
         constexpr const char* attempted = "parse an IPv4 datagram";
         if (packet.size() < ipv4_field::size)
             return wire_failure(wire_errc::truncated, attempted);
@@ -36,19 +39,19 @@ public:
         const std::size_t total = load16(packet, ipv4_field::total_length);
         if (header < ipv4_field::size || total < header)
             return wire_failure(wire_errc::bad_length, attempted);
-        if (total > packet.size())
+        if (total > size || header > packet.size())
             return wire_failure(wire_errc::truncated, attempted);
         const std::uint16_t fragment = load16(packet, ipv4_field::fragment);
         if ((fragment & (ipv4_field::offset_mask | ipv4_field::more_fragments)) != 0) {
-            const std::size_t size = total - header;
+            const std::size_t piece = total - header;
             const bool has_next = (fragment & ipv4_field::more_fragments) != 0;
-            if ((fragment & ipv4_field::offset_mask) * 8u + total > ipv4_field::greatest_datagram || size == 0 ||
-                (has_next && size % 8 != 0))
+            if ((fragment & ipv4_field::offset_mask) * 8u + total > ipv4_field::greatest_datagram || piece == 0 ||
+                (has_next && piece % 8 != 0))
                 return wire_failure(wire_errc::bad_length, attempted);
         }
         if (!option_list::is_well_formed(packet.subspan(ipv4_field::size, header - ipv4_field::size)))
             return wire_failure(wire_errc::bad_option, attempted);
-        return ipv4_view{packet.first(total), header};
+        return ipv4_view{packet.first(std::min(total, packet.size())), header};
     }
 
     [[nodiscard]] constexpr ipv4_address source() const noexcept { return load_ipv4(datagram_, ipv4_field::source); }
@@ -82,6 +85,10 @@ public:
         return datagram_.subspan(ipv4_field::size, header_size_ - ipv4_field::size);
     }
     [[nodiscard]] constexpr option_list options() const noexcept { return option_list{option_area()}; }
+    /// Of header and payload, also when less is there.
+    [[nodiscard]] constexpr std::size_t total_length() const noexcept {
+        return load16(datagram_, ipv4_field::total_length);
+    }
     [[nodiscard]] constexpr const_bytes header() const noexcept { return datagram_.first(header_size_); }
     [[nodiscard]] constexpr const_bytes payload() const noexcept { return datagram_.subspan(header_size_); }
     /// Header and payload, without padding.

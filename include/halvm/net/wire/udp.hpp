@@ -15,16 +15,19 @@ inline constexpr std::size_t greatest_datagram = 65535;
 class udp_view {
 public:
     /// What follows the datagram's own length is not of it. Errors: truncated; bad_length for one below the header's.
-    static result<udp_view> parse(const_bytes segment) noexcept {
+    static result<udp_view> parse(const_bytes segment) noexcept { return parse(segment, segment.size()); }
+    /// The same of a segment of `size` bytes of which `segment` is the beginning: payload() is as much as is there,
+    /// length() is all.
+    static result<udp_view> parse(const_bytes segment, std::size_t size) noexcept {
         constexpr const char* attempted = "parse a UDP datagram";
         if (segment.size() < udp_field::size)
             return wire_failure(wire_errc::truncated, attempted);
         const std::size_t length = load16(segment, udp_field::length);
         if (length < udp_field::size)
             return wire_failure(wire_errc::bad_length, attempted);
-        if (length > segment.size())
+        if (length > size)
             return wire_failure(wire_errc::truncated, attempted);
-        return udp_view{segment.first(length)};
+        return udp_view{segment.first(std::min(length, segment.size()))};
     }
 
     /// 0 when no answer is wanted.
@@ -34,6 +37,8 @@ public:
     [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept {
         return load16(datagram_, udp_field::destination_port);
     }
+    /// Of header and payload, also when less is there.
+    [[nodiscard]] constexpr std::size_t length() const noexcept { return load16(datagram_, udp_field::length); }
     [[nodiscard]] constexpr const_bytes payload() const noexcept { return datagram_.subspan(udp_field::size); }
 
     /// The sender may leave it out over IPv4, and over IPv6 for tunnels only. [rfc768] [rfc8200 8.1]
