@@ -184,7 +184,7 @@ TEST_CASE_TEMPLATE("event channels: a masked port keeps its signal until it is u
     CHECK(waiting.join());
 }
 
-TEST_CASE_TEMPLATE("event channels: an owner that moves keeps its port; adopting one does not close it", Abi, two_level,
+TEST_CASE_TEMPLATE("event channels: an owner that moves keeps its port, adopting one does not close it", Abi, two_level,
                    fifo) {
     sim::hypervisor host;
     world<Abi> one{host};

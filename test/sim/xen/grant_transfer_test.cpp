@@ -199,7 +199,7 @@ TEST_CASE("pages: a protection holds until it is changed or the pages go") {
     next->data()[0] = std::byte{1};
 }
 
-TEST_CASE("foreign mappings: a privileged domain maps any domain's frames; others are not permitted") {
+TEST_CASE("foreign mappings: a privileged domain maps any domain's frames, others are not permitted") {
     sim::hypervisor host;
     auto& first = host.create();
     auto& other = host.create();

@@ -89,7 +89,7 @@ TEST_CASE_FIXTURE(two_domains, "domain: knows its handle") {
     CHECK(xen::own_handle(user).value().text() == "9f2c4a10-0d1e-4c1b-8a5d-0123456789ab");
 }
 
-TEST_CASE_FIXTURE(two_domains, "vcpu: its times add up to the system time; one that is not there is an error") {
+TEST_CASE_FIXTURE(two_domains, "vcpu: its times add up to the system time, one that is not there is an error") {
     fiber::sleep(fiber::wait_limit{host.now() + 5'000'000});
     const auto times = xen::vcpu_run_times(user, xen::vcpu{0}).value();
     CHECK(times.state == xen::run_state::running);

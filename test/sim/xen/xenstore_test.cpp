@@ -223,7 +223,7 @@ TEST_CASE("xenstore: a quota is an error, and the connection goes on") {
     CHECK(last == std::errc::no_space_on_device);
 }
 
-TEST_CASE("xenstore: a privileged domain introduces, releases and asks about others; no other does") {
+TEST_CASE("xenstore: a privileged domain introduces, releases and asks about others, no other does") {
     client_world world;
     sim::sim_xenstore dom0{world.dom0.domain, world.dom0.channels};
     const xen::domid nine{9};

@@ -235,7 +235,7 @@ TEST_CASE("ip_prefix: holds just what begins with its bits, at every length") {
     CHECK_FALSE("10.1.0.0/16"_prefix.contains("10.0.0.0/8"_prefix));
 }
 
-TEST_CASE("ip_prefix: RFC 1122 3.2.1.3(e): the broadcast address of a network; RFC 3021 2.1: /31 has none") {
+TEST_CASE("ip_prefix: RFC 1122 3.2.1.3(e): the broadcast address of a network, RFC 3021 2.1: /31 has none") {
     CHECK("192.0.2.0/24"_prefix.broadcast() == "192.0.2.255"_ipv4);
     CHECK("10.0.0.0/8"_prefix.broadcast() == "10.255.255.255"_ipv4);
     CHECK("192.0.2.4/30"_prefix.broadcast() == "192.0.2.7"_ipv4);

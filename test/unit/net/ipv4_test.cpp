@@ -165,7 +165,7 @@ TEST_CASE("icmpv4: RFC 792: a captured port unreachable quotes the datagram") {
     CHECK(text_of(view).starts_with("ICMP unreachable: port, about 192.0.2.100 > 192.0.2.1, UDP "));
 }
 
-TEST_CASE("icmpv4: RFC 1191 4: a captured datagram-too-big says the next hop's MTU; 0 says nothing") {
+TEST_CASE("icmpv4: RFC 1191 4: a captured datagram-too-big says the next hop's MTU, 0 says nothing") {
     const packet data = behind(34, captured::fragmentation_needed);
     const auto view = icmpv4_view::parse(data).value();
     CHECK(view.has_right_checksum());
@@ -187,7 +187,7 @@ TEST_CASE("icmpv4: RFC 792: a captured time exceeded, and a parameter problem") 
     CHECK(text_of(problem).starts_with("ICMP parameter problem at 20, about"));
 }
 
-TEST_CASE("icmpv4: RFC 792: errors whose quote cannot be are refused; unknown types are not") {
+TEST_CASE("icmpv4: RFC 792: errors whose quote cannot be are refused, unknown types are not") {
     const packet data = behind(34, captured::port_unreachable);
     for (std::size_t size = 0; size < 8 + 28; ++size)
         CHECK(refusal<icmpv4_view>(first(data, size)) == wire_errc::truncated);
