@@ -63,6 +63,7 @@ struct blkfront_statistics {
 
 /// A disk; a Block. Ending its life ends its requests, takes back its grants and tells the back end. With one ring of
 /// one page it takes at most 1.5 MiB of the domain's memory besides what allocate() has handed out, whatever is asked.
+/// Of the latter, up to 640 pages stay with it under persistent grants, because the back end keeps them mapped.
 template <Platform Domain>
 class basic_blkfront {
 public:
