@@ -3,48 +3,20 @@
 // It is tested against its other side, which is one too: the end of a line, a terminal's master, a back end.
 #pragma once
 
+#include "byte_traffic.hpp"
+
 #include <halvm/device/console.hpp>
 #include <halvm/fiber.hpp>
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <random>
 #include <string>
 #include <system_error>
 #include <vector>
 
 namespace halvm::test {
-
-/// Without line ends, which some consoles change; and from a seed, so that a lost or doubled piece shows.
-inline std::string console_text(std::size_t size, unsigned seed) {
-    std::mt19937 random{seed};
-    std::string text(size, '\0');
-    for (char& c : text)
-        c = static_cast<char>('!' + random() % 90);
-    return text;
-}
-
-template <Console Device>
-std::string read_exactly(Device& from, std::size_t size, std::size_t at_once = 777) {
-    std::string all;
-    std::vector<std::byte> part(at_once);
-    while (all.size() < size) {
-        const auto count = from.read(bytes{part}.first(std::min(at_once, size - all.size())));
-        REQUIRE(count);
-        REQUIRE(*count > 0);
-        REQUIRE(*count <= size - all.size());
-        all.append(as_text(bytes{part}.first(*count)));
-    }
-    return all;
-}
-
-template <class Value>
-bool fails_with(const result<Value>& how, std::errc why) {
-    return !how && how.error().code() == why;
-}
 
 /// `beyond` is more than all buffers between the two hold.
 template <Console Device, Console Peer>
@@ -60,7 +32,7 @@ void check_console(Device& device, Peer& peer, std::size_t beyond = 300'000) {
 
     INFO("every byte goes out once and in order; a writer waits until all of it was taken");
     {
-        const auto text = console_text(beyond, 1);
+        const auto text = traffic(beyond, 1);
         bool over = false;
         auto writer = fiber::spawn([&] {
             auto how = device.write(as_bytes(text));
@@ -76,7 +48,7 @@ void check_console(Device& device, Peer& peer, std::size_t beyond = 300'000) {
 
     INFO("and in, however small the pieces are");
     for (const std::size_t at_once : {1U, 3U, 5000U}) {
-        const auto text = console_text(20'000, 2);
+        const auto text = traffic(20'000, 2);
         auto writer = fiber::spawn([&] { return peer.write(as_bytes(text)); });
         CHECK(read_exactly(device, text.size(), at_once) == text);
         CHECK(writer.join());
@@ -119,7 +91,7 @@ void check_console(Device& device, Peer& peer, std::size_t beyond = 300'000) {
         CHECK(fails_with(device.read(few, fiber::within(1ms)), std::errc::timed_out));
         std::stop_source stop;
         auto reader = fiber::spawn([&] { return device.read(few, stop.get_token()); });
-        auto writer = fiber::spawn([&] { return device.write(as_bytes(console_text(beyond, 3)), stop.get_token()); });
+        auto writer = fiber::spawn([&] { return device.write(as_bytes(traffic(beyond, 3)), stop.get_token()); });
         auto behind = fiber::spawn([&] { return device.write(as_bytes("x"), stop.get_token()); });
         fiber::yield();
         stop.request_stop();
@@ -133,7 +105,7 @@ void check_console(Device& device, Peer& peer, std::size_t beyond = 300'000) {
             part += read_exactly(peer, 1);
         CHECK(marks.join());
         part.pop_back();
-        CHECK(console_text(beyond, 3).starts_with(part));
+        CHECK(traffic(beyond, 3).starts_with(part));
     }
 
     INFO("what is there is read although a stop was asked for");
