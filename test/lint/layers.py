@@ -45,6 +45,7 @@ LAYERS = (
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/fiber", "src/libc")),
     Layer("src/xen", ("src/xen/",), ("vocabulary", "device", "fiber", "xen", "src/core", "src/arch", "src/fiber")),
     Layer("src/net", ("src/net/",), ("vocabulary", "device", "fiber", "net")),
+    Layer("src/http", ("src/http/",), ("vocabulary", "device", "fiber", "net", "http")),
     Layer("src/libc", ("src/libc/",), ("vocabulary", "fiber", "src/core", "src/fiber", "src/arch", "src/linux")),
     Layer("src/boot", ("src/boot/",),
           ("vocabulary", "device", "fiber", "xen", "xen drivers", "src/text", "src/arch", "src/core", "src/fiber",
