@@ -170,7 +170,6 @@ private:
     // More than a few large requests under way at once make a disk no faster.
     static constexpr std::uint32_t most_indirect = 32;
     static constexpr std::chrono::seconds attach_patience{5};
-    static constexpr unsigned most_refusals = 5;
 
     // 1. The handshake.
 
@@ -188,12 +187,8 @@ private:
             return done;
         if (auto done = announce(limit); !done)
             return done;
-        constexpr std::array answer{device_state::connected, device_state::closing, device_state::closed};
-        const auto there = device_->wait_for(answer, limit);
-        if (!there)
-            return failure(there.error());
-        if (*there != device_state::connected)
-            return failure(error{std::make_error_code(std::errc::connection_refused), "connect", device_->backend()});
+        if (auto done = device_->await_connected(limit); !done)
+            return done;
         if (auto done = read_features(limit); !done)
             return done;
         if (auto done = read_disk(limit); !done)
@@ -373,17 +368,11 @@ private:
                 fail(std::make_error_code(std::errc::bad_message));
             return !dead_;
         case device_state::closed:
-        case device_state::unknown: {
+        case device_state::unknown:
             disconnect();
-            const auto there = device_->exists(until_stopped);
-            if (!there || !*there) {
+            if (!device_->may_return(state, until_stopped))
                 fail(std::make_error_code(std::errc::no_such_device));
-                return false;
-            }
-            if (state == device_state::closed)
-                static_cast<void>(device_->set_state(next_try(until_stopped), until_stopped));
-            return true;
-        }
+            return !dead_;
         case device_state::init_wait: disconnect(); return reconnect(until_stopped);
         default: return true;
         }
@@ -396,24 +385,10 @@ private:
         while (pending() != 0 && !dead_)
             if (fiber::this_scheduler().wait(changed_, limit) != fiber::wake::signalled)
                 break;
-        if (auto done = device_->set_state(device_state::closing, limit); !done)
+        if (auto done = device_->close(limit); !done)
             return done;
-        constexpr std::array heard{device_state::closing, device_state::closed, device_state::unknown,
-                                   device_state::init_wait};
-        static_cast<void>(device_->wait_for(heard, limit));
-        // A back end lets go of the rings no sooner than that we are closed; what it has not then is parked.
-        if (auto done = device_->set_state(device_state::closed, limit); !done)
-            return done;
-        constexpr std::array over{device_state::closed, device_state::unknown, device_state::init_wait};
-        static_cast<void>(device_->wait_for(over, limit));
         disconnect();
         return {};
-    }
-
-    /// Of a back end that has closed. The toolstack says whether it is to be there again.
-    device_state next_try(const wait_limit& limit) {
-        const auto online = device_->offered("online", 0u, limit);
-        return online && *online != 0 && refusals_ < most_refusals ? device_state::initialising : device_state::closed;
     }
 
     /// The rings go; what was not answered waits for the next connection.
@@ -432,17 +407,14 @@ private:
             if (connected.error().code() == std::errc::operation_canceled)
                 return false;
             // It closes when we have, and may be tried again then.
-            if (connected.error().code() == std::errc::connection_refused) {
-                ++refusals_;
+            if (connected.error().code() == std::errc::connection_refused)
                 static_cast<void>(device_->set_state(device_state::closed, until_stopped));
-            }
             // Else its state will say when; a disk that is none any more has failed for good.
             if (connected.error().code() == std::errc::bad_message)
                 fail(connected.error().code());
             return !dead_;
         }
         ++statistics.reconnects;
-        refusals_ = 0;
         auto again = std::exchange(unanswered_, {});
         for (auto& one : again) {
             one->grants.clear();
@@ -693,7 +665,6 @@ private:
     blkif_vdev_t handle_ = 0;
     bool trusted_ = true;
     bool connected_ = false;
-    unsigned refusals_ = 0;  // by the back end, since it was last connected
     std::error_code dead_;
     std::vector<std::unique_ptr<queue_type>> queues_;
     std::vector<std::unique_ptr<part>> unanswered_;  // between two connections

@@ -197,12 +197,8 @@ private:
             return made;
         if (auto done = announce(limit); !done)
             return done;
-        constexpr std::array wanted{device_state::connected, device_state::closing, device_state::closed};
-        const auto state = device_->wait_for(wanted, limit);
-        if (!state)
-            return failure(state.error());
-        if (*state != device_state::connected)
-            return failure(error{std::make_error_code(std::errc::connection_refused), "connect", device_->backend()});
+        if (auto done = device_->await_connected(limit); !done)
+            return done;
         connected_ = true;
         changed();
         return device_->set_state(device_state::connected, limit);
@@ -266,19 +262,11 @@ private:
             static_cast<void>(device_->set_state(device_state::closed, limit));
             return true;
         case device_state::closed:
-        case device_state::unknown: {
+        case device_state::unknown:
             connected_ = false;
-            const auto there = device_->exists(limit);
-            if (!there || !*there) {
+            if (!device_->may_return(state, limit))
                 fail(std::make_error_code(std::errc::no_such_device));
-                return false;
-            }
-            // The toolstack says whether it is to be there again.
-            const auto online = device_->offered("online", 0u, limit);
-            if (state == device_state::closed && online && *online != 0)
-                static_cast<void>(device_->set_state(device_state::initialising, limit));
-            return true;
-        }
+            return !dead_;
         case device_state::init_wait: return reconnect(limit);
         default: return true;
         }
@@ -309,14 +297,8 @@ private:
         while (ring_->unsent() != 0 && !dead_)
             if (fiber::this_scheduler().wait(changed_, limit) != fiber::wake::signalled)
                 break;
-        if (dead_ || !device_->set_state(device_state::closing, limit))
-            return;
-        constexpr std::array heard{device_state::closing, device_state::closed, device_state::unknown,
-                                   device_state::init_wait};
-        static_cast<void>(device_->wait_for(heard, limit));
-        static_cast<void>(device_->set_state(device_state::closed, limit));
-        constexpr std::array over{device_state::closed, device_state::unknown, device_state::init_wait};
-        static_cast<void>(device_->wait_for(over, limit));
+        if (!dead_)
+            static_cast<void>(device_->close(limit));
     }
 
     void hang_up() {

@@ -143,7 +143,52 @@ public:
         return now;
     }
 
+    /// Blocks until the back end has answered what it was told of the rings.
+    /// Errors: std::errc::connection_refused when it closes instead; those of wait_for().
+    result<void> await_connected(const wait_limit& limit) {
+        constexpr std::array answers{device_state::connected, device_state::closing, device_state::closed};
+        const auto there = wait_for(answers, limit);
+        if (!there)
+            return failure(there.error());
+        if (*there != device_state::connected) {
+            ++refusals_;
+            return failure(error{std::make_error_code(std::errc::connection_refused), "connect", backend_});
+        }
+        refusals_ = 0;
+        return {};
+    }
+
+    /// Closes, as the two ends agree on it. A back end lets go of the rings no sooner than that we are closed, which is
+    /// waited for; what it has not let go of then is parked.
+    result<void> close(const wait_limit& limit) {
+        constexpr std::array heard{device_state::closing, device_state::closed, device_state::unknown,
+                                   device_state::init_wait};
+        constexpr std::array over{device_state::closed, device_state::unknown, device_state::init_wait};
+        if (auto done = set_state(device_state::closing, limit); !done)
+            return done;
+        static_cast<void>(wait_for(heard, limit));
+        if (auto done = set_state(device_state::closed, limit); !done)
+            return done;
+        static_cast<void>(wait_for(over, limit));
+        return {};
+    }
+
+    /// After the back end has closed, or its node has gone: false when the toolstack has taken the device away, too.
+    /// Else it may come back, and is asked to if the toolstack wants it there and it has not refused too often.
+    bool may_return(device_state state, const wait_limit& limit) {
+        if (const auto there = exists(limit); !there || !*there)
+            return false;
+        if (state == device_state::closed) {
+            const auto online = offered("online", 0u, limit);
+            const bool again = online && *online != 0 && refusals_ < most_refusals;
+            static_cast<void>(set_state(again ? device_state::initialising : device_state::closed, limit));
+        }
+        return true;
+    }
+
 private:
+    static constexpr unsigned most_refusals = 5;
+
     front_device(xenstore_connection& store, std::string path) : store_{&store}, path_{std::move(path)} {}
 
     static const char* waiting_in(device_state state) noexcept {
@@ -161,6 +206,7 @@ private:
     std::string path_;
     std::string backend_;
     domid peer_{};
+    unsigned refusals_ = 0;  // one after the other
     std::optional<watch> watch_;
 };
 

@@ -292,12 +292,8 @@ private:
             return done;
         if (auto done = announce(limit); !done)
             return done;
-        constexpr std::array answer{device_state::connected, device_state::closing, device_state::closed};
-        const auto there = device_->wait_for(answer, limit);
-        if (!there)
-            return failure(there.error());
-        if (*there != device_state::connected)
-            return failure(error{std::make_error_code(std::errc::connection_refused), "connect", device_->backend()});
+        if (auto done = device_->await_connected(limit); !done)
+            return done;
         connected_ = true;
         for (auto& queue : queues_)
             serve(*queue);
@@ -490,17 +486,11 @@ private:
             }
             return true;
         case device_state::closed:
-        case device_state::unknown: {
+        case device_state::unknown:
             disconnect();
-            const auto there = device_->exists(until_stopped);
-            if (!there || !*there) {
+            if (!device_->may_return(state, until_stopped))
                 fail(std::make_error_code(std::errc::no_such_device));
-                return false;
-            }
-            if (state == device_state::closed)
-                static_cast<void>(device_->set_state(device_state::closed, until_stopped));
-            return true;
-        }
+            return !dead_;
         case device_state::init_wait: disconnect(); return reconnect(until_stopped);
         default: return true;
         }
@@ -510,16 +500,8 @@ private:
     result<void> leave() {
         const auto limit = fiber::within(options_.patience);
         unlink();
-        if (auto done = device_->set_state(device_state::closing, limit); !done)
+        if (auto done = device_->close(limit); !done)
             return done;
-        constexpr std::array heard{device_state::closing, device_state::closed, device_state::unknown,
-                                   device_state::init_wait};
-        static_cast<void>(device_->wait_for(heard, limit));
-        // A back end lets go of the rings no sooner than that we are closed; what it has not then is parked.
-        if (auto done = device_->set_state(device_state::closed, limit); !done)
-            return done;
-        constexpr std::array over{device_state::closed, device_state::unknown, device_state::init_wait};
-        static_cast<void>(device_->wait_for(over, limit));
         disconnect();
         return {};
     }
