@@ -5,6 +5,7 @@
 #include "disk_world.hpp"
 
 #include "fuzz.hpp"
+#include "xen/script.hpp"
 
 #include <array>
 #include <iterator>
@@ -13,28 +14,7 @@ namespace {
 
 using namespace halvm;
 
-/// The input, taken byte by byte; zeros behind its end.
-class script {
-public:
-    explicit script(const_bytes all) : left_{all} {}
-    [[nodiscard]] bool over() const { return left_.empty(); }
-    std::uint8_t byte() {
-        if (left_.empty())
-            return 0;
-        const auto first = std::to_integer<std::uint8_t>(left_.front());
-        left_ = left_.subspan(1);
-        return first;
-    }
-    std::uint32_t word() {
-        std::uint32_t value = 0;
-        for (int i = 0; i < 4; ++i)
-            value = value << 8 | byte();
-        return value;
-    }
-
-private:
-    const_bytes left_;
-};
+using fuzz::script;
 
 class hostile {
 public:

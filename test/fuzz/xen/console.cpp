@@ -4,6 +4,7 @@
 //
 // An input is a row of steps: what is done, and with how much; for an index that is scribbled over, its four bytes.
 #include "fuzz.hpp"
+#include "xen/script.hpp"
 
 #include <halvm/xen/console_ring.hpp>
 
@@ -16,24 +17,6 @@ namespace {
 
 using namespace halvm;
 using fuzz::must;
-
-struct steps {
-    const_bytes left;
-
-    std::uint8_t take() {
-        if (left.empty())
-            return 0;
-        const auto one = std::to_integer<std::uint8_t>(left[0]);
-        left = left.subspan(1);
-        return one;
-    }
-    std::uint32_t take_index() {
-        std::uint32_t value = 0;
-        for (int i = 0; i < 4; ++i)
-            value = value << 8 | take();
-        return value;
-    }
-};
 
 /// The page, and the end of it that is not ours.
 struct other_end {
@@ -78,18 +61,18 @@ struct channel {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    steps input{{reinterpret_cast<const std::byte*>(data), size}};
+    fuzz::script input{{reinterpret_cast<const std::byte*>(data), size}};
     other_end other;
     auto& page = *other.page;
-    page.out_prod = page.out_cons = input.take_index();
-    page.in_prod = page.in_cons = input.take_index();
-    const auto ends = input.take() % 2 == 0 ? xen::line_ends::terminal : xen::line_ends::unchanged;
+    page.out_prod = page.out_cons = input.word();
+    page.in_prod = page.in_cons = input.word();
+    const auto ends = input.byte() % 2 == 0 ? xen::line_ends::terminal : xen::line_ends::unchanged;
     xen::console_ring console{page, channel{&other}, ends};
     std::string written;
     std::string received;
-    while (!input.left.empty()) {
-        const std::uint8_t what = input.take();
-        const std::size_t much = std::size_t{input.take()} * 16;
+    while (!input.over()) {
+        const std::uint8_t what = input.byte();
+        const std::size_t much = std::size_t{input.byte()} * 16;
         switch (what % 6) {
         case 0: {
             std::string text(much, '\0');
@@ -115,12 +98,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         }
         case 3: other.take(much); break;
         case 4: other.give(much); break;
-        case 5: other.scribble(static_cast<std::uint8_t>(much / 16), input.take_index()); break;
+        case 5: other.scribble(static_cast<std::uint8_t>(much / 16), input.word()); break;
         }
         must(console.unsent() <= sizeof page.out, "a ring holds no more than it has room for");
         if (other.lies)
             // Behind scribbled indices the other end itself would read anything.
-            page.out_cons = page.out_prod = page.in_prod = page.in_cons = input.take_index();
+            page.out_cons = page.out_prod = page.in_prod = page.in_cons = input.word();
     }
     if (!other.lies) {
         other.take(sizeof page.out);

@@ -132,6 +132,14 @@ public:
             connected->take(i);
     }
 
+    /// Tells the guest of news, whether there are any or not.
+    void notify() {
+        for (std::size_t i = 0; connected && i != connected->ends.size(); ++i)
+            for (sim_port* port : {&connected->ends[i]->tx_port, &connected->ends[i]->rx_port})
+                if (port->is_open())
+                    static_cast<void>(port->send());
+    }
+
     /// Puts a frame on the way to the guest.
     void give(wire_frame frame) {
         waiting.push_back(std::move(frame));
@@ -402,7 +410,12 @@ private:
             static_cast<void>(nodes.write(back + "/state", 2));
             if (!await(watch, device_state::connected, stop) || !behave.connects)
                 break;
-            connected.emplace(*this);
+            try {
+                connected.emplace(*this);
+            } catch (const tl::bad_expected_access<error>&) {
+                // The rings of a connection that the guest has just given up.
+                continue;
+            }
             static_cast<void>(nodes.write(back + "/state", 4));
             connected->run(watch, stop);
             connected->close();
