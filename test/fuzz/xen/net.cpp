@@ -121,8 +121,7 @@ private:
                             .segment_size = 500,
                             .header_length = static_cast<std::uint16_t>(ipv6 ? 74 : 54),
                             .checksum = packet_checksum::blank,
-                            .segmentation =
-                                ipv6 ? packet_segmentation::tcp_ipv6 : packet_segmentation::tcp_ipv4};
+                            .segmentation = ipv6 ? packet_segmentation::tcp_ipv6 : packet_segmentation::tcp_ipv4};
     }
     /// TCP or UDP over IPv4 or IPv6, as `kind` says.
     static std::array<std::byte, 60> headers(unsigned kind) {
@@ -171,8 +170,14 @@ private:
         }
         case 6: notify(); break;
         case 7: {
-            static constexpr std::array names{"state", "carrier", "feature-rx-copy", "feature-sg", "feature-gso-tcpv4",
-                                              "feature-ipv6-csum-offload", "multi-queue-max-queues", "online"};
+            static constexpr std::array names{"state",
+                                              "carrier",
+                                              "feature-rx-copy",
+                                              "feature-sg",
+                                              "feature-gso-tcpv4",
+                                              "feature-ipv6-csum-offload",
+                                              "multi-queue-max-queues",
+                                              "online"};
             world_.daemon.write(back_.back + "/" + names[what_.byte() % names.size()], value());
             break;
         }
