@@ -43,6 +43,8 @@ def main(*needs: str) -> None:
     if os.environ.pop(_INSIDE, None):
         ip("link", "set", "lo", "up")
         unittest.main()
+    # Where ip and dnsmasq are, which not everybody has in the path.
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     if reason := missing(*needs):
         print(f"skipped: {reason}")
         sys.exit(_SKIPPED)

@@ -14,6 +14,7 @@ from halvm_cli import run_xl
 from halvm_cli.exit_codes import CRASHED, TIMED_OUT
 from lab.domain import Disk, Guest
 from lab.errors import LabError
+from lab.network import Nic
 
 XL = """#!/bin/sh
 echo "$@" >>{directory}/calls
@@ -71,13 +72,14 @@ class XenHostTest(unittest.TestCase):
         self.assertRegex(calls, r"unpause hello-\d+")
         self.assertRegex(calls.splitlines()[-1], r"destroy hello-\d+")
 
-    def test_its_disks_are_in_the_configuration(self) -> None:
+    def test_its_disks_and_interfaces_are_in_the_configuration(self) -> None:
         self.program("xl", XL.format(directory=self.directory, state="---s--", create=":", console="exit 0"))
         self.program("xenstore-read", XENSTORE_READ.format(status="0"))
         disk = Disk("/srv/disk.img", writable=False)
-        run_xl.run(Guest("hello", Path("/bin/true"), "memory = 16\n", disks=(disk,)), None)
+        run_xl.run(Guest("hello", Path("/bin/true"), "memory = 16\n", disks=(disk,), nics=(Nic("br0"), Nic())), None)
         created = (self.directory / "calls").read_text().splitlines()[0]
         self.assertIn('disk=["format=raw,vdev=xvda,access=ro,target=/srv/disk.img"]', created)
+        self.assertIn("vif=['bridge=br0', '']", created)
 
     def test_a_panic_and_a_crash(self) -> None:
         self.assertEqual(self.run_guest("---s--", status="panic")[0], CRASHED)

@@ -14,7 +14,7 @@ from pathlib import Path
 from lab import cache, packages
 from lab.errors import LabError
 
-from . import attach, run_xl, setup, tree
+from . import attach, run_xl, setup, tree, user_network
 
 _LEAST_DISK_MB = 1000
 _LEAST_MEMORY_MB = 1000
@@ -37,6 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
         _disk,
         _memory,
         _xen,
+        _network,
         _guests,
     )
     for check in checks:
@@ -118,6 +119,17 @@ def _xen() -> tuple[bool, str]:
     if run_xl.is_xen_host():
         return True, "xen: this is a Xen host; `run` uses its xl"
     return True, "xen: this is no Xen host; `run` boots Xen in QEMU"
+
+
+def _network() -> tuple[bool, str]:
+    """Of processes; the lab's is QEMU's own and always there."""
+    if shutil.which("slirp4netns") is None:
+        return True, "network: no slirp4netns, so no network for --on linux but --tap; run `tools/halvm setup`"
+    if not user_network.possible():
+        return True, "network: no network namespaces for users here, so no network for --on linux but --tap"
+    if not os.access("/dev/net/tun", os.W_OK):
+        return True, "network: /dev/net/tun cannot be opened, so no network for --on linux"
+    return True, "network: processes get one without root (--on linux)"
 
 
 def _guests() -> tuple[bool, str]:

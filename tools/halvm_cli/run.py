@@ -12,14 +12,15 @@ What follows -- is given to `xl create`, for example -- 'vcpus=1'.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from lab import packages
+from lab import network, packages
 from lab.domain import Guest
 from lab.elf import require_xen_kernel
 from lab.errors import LabError
 
-from . import disks, run_lab, run_linux, run_xl, setup, tree
+from . import disks, forward, nics, run_lab, run_linux, run_xl, setup, tree
 
 LEAST_MEMORY_MB = 4
 DEFAULT_MEMORY_MB = 16
@@ -37,16 +38,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE[,ro]",
         help="the program's next disk, xvda first: a file or a block device, which keeps what is written",
     )
+    parser.add_argument(
+        "--nic",
+        action="append",
+        nargs="?",
+        const=nics.Wanted(),
+        type=nics.parse,
+        default=[],
+        metavar="user|bridge[=NAME][,mac=MAC]",
+        help="the program's next network interface: user has DHCP, DNS and --forward, bridge has none of them",
+    )
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="end the run after this time")
     parser.add_argument("--cpu", default="default", help="the lab's CPU: default, plain, max, or QEMU's words")
     parser.add_argument(
         "--forward",
         action="append",
         default=[],
-        metavar="HOSTPORT:GUESTPORT",
-        help="lab and linux: connections to this machine's port go to the first guest on the network",
+        metavar="HOSTPORT:GUESTPORT[/udp]",
+        help="lab and linux: what comes to this port of 127.0.0.1 goes to that of the program, in the user network",
     )
-    parser.add_argument("--tap", metavar="NAME", help="linux only: give the program this TAP device of the machine")
+    parser.add_argument(
+        "--tap",
+        action="append",
+        default=[],
+        metavar="NAME[/MAC]",
+        help="linux only: the program's next network interface is this TAP device of the machine",
+    )
 
 
 def _number(text: str) -> int:
@@ -73,6 +90,7 @@ def main(arguments: argparse.Namespace) -> int:
             f"a PV domain takes at least {LEAST_MEMORY_MB} MB: that is the first mapping Xen makes.",
         )
     arguments.disks = disks.parse(arguments.disk)
+    nics.check(arguments.nic)
     where = arguments.on or ("xen" if run_xl.is_xen_host() else "lab")
     if where == "xen":
         run_xl.require_host()
@@ -80,13 +98,17 @@ def main(arguments: argparse.Namespace) -> int:
     is_file = path.is_file() and ("/" in arguments.what or arguments.what not in tree.examples())
     if not is_file and "/" in arguments.what:
         raise LabError(f"there is no file {path}", "build it first, or check the name.")
+    if not is_file:
+        tree.require_example(arguments.what)
+    config = _config(path if is_file else tree.EXAMPLES / arguments.what / arguments.what)
+    given = _network(arguments, where, config)
     setup.ensure(packages.BUILD if where != "lab" else packages.HOST)
     if where == "linux":
         return run_linux.run(arguments, path if is_file else None)
-    if is_file:
-        guest = Guest(path.stem, path, config=_config_beside(path), memory_mb=arguments.memory)
-    else:
-        guest = _example(arguments)
+    guest = Guest(path.stem if is_file else arguments.what, path, config=config, memory_mb=arguments.memory)
+    if not is_file:
+        guest.kernel = _build(arguments.what)
+    guest.nics = given
     guest.command_line = arguments.extra
     guest.xl_options = tuple(arguments.rest)
     guest.disks = arguments.disks
@@ -98,18 +120,44 @@ def main(arguments: argparse.Namespace) -> int:
     return run_lab.run(guest, arguments)
 
 
-def _config_beside(kernel: Path) -> str:
-    config = kernel.with_name(kernel.name + ".cfg")
+def _config(program: Path) -> str:
+    config = program.with_name(program.name + ".cfg")
     return config.read_text() if config.is_file() else ""
 
 
-def _example(arguments: argparse.Namespace) -> Guest:
-    name = arguments.what
-    tree.require_example(name)
+def _network(arguments: argparse.Namespace, where: str, config: str) -> tuple[network.Nic, ...]:
+    """A domain's interfaces; sets arguments.user_network and forwards. Says what does not fit before any building."""
+    if arguments.tap and where != "linux":
+        raise LabError("--tap is for a process", "write --on linux, or --nic bridge for a domain.")
+    if arguments.tap and arguments.nic:
+        raise LabError("--tap and --nic exclude each other", "a TAP's other end is the machine's own network.")
+    if where == "xen":
+        if arguments.forward:
+            raise LabError(
+                "--forward is for the lab and for --on linux",
+                "on a Xen host the guest has an address of its own on the bridge: use that.",
+            )
+        arguments.user_network, arguments.forwards = False, ()
+        return nics.on_xen(arguments.nic)
+    if where == "linux":
+        nics.check_on_linux(arguments.nic)
+    given = nics.in_lab(arguments.nic) if where == "lab" else ()
+    # What the user asks for here goes before what the environment says, and that before the configuration.
+    elsewhere = arguments.tap or (where == "linux" and run_linux.NICS in os.environ and not arguments.nic)
+    user_network = not elsewhere and nics.has_user_network(arguments.nic, config)
+    if arguments.forward and not user_network:
+        raise LabError(
+            "--forward leads to no interface of the program", "give it one on the user network: --nic user."
+        )
+    arguments.user_network = user_network
+    arguments.forwards = forward.parse((arguments.forward or forward.usual(config)) if user_network else ())
+    return given
+
+
+def _build(name: str) -> Path:
+    """The example's kernel."""
     tree.build("xen", [name])
     kernel = tree.program("xen", name)
     if not kernel.is_file():
         raise LabError(f"the build left no {kernel}", f"examples/{name} must make a target called {name}.")
-    config = tree.EXAMPLES / name / f"{name}.cfg"
-    text = config.read_text() if config.is_file() else ""
-    return Guest(name, kernel, config=text, memory_mb=arguments.memory)
+    return kernel

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from lab import boot_lines, crash, dom0_image, hypervisor
+from lab import crash, dom0_image, hypervisor
 from lab.domain import Domain, Guest
 from lab.domain_run import DomainRun
 from lab.elf import Elf, with_symbols
@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.lab import Lab, Settings
 from lab.progress import say, step
 
-from . import attach, disks, forward, terminal
+from . import attach, disks, terminal
 from .exit_codes import CRASHED, TIMED_OUT
 
 # Beside the guest itself: what xl and Xen need to build it.
@@ -29,7 +29,7 @@ def run(guest: Guest, arguments: argparse.Namespace) -> int:
         cpu=arguments.cpu,
         guest_memory_mb=guest.megabytes() + _SPARE_MEMORY_MB,
         lanes=2,
-        forwards=tuple(_forward(text) for text in arguments.forward),
+        forwards=arguments.forwards,
     )
     # Downloads have steps of their own, which would break into the boot's.
     hypervisor.xen()
@@ -42,15 +42,12 @@ def run(guest: Guest, arguments: argparse.Namespace) -> int:
         with step(f"starting {guest.name} ({guest.megabytes()} MB)"):
             domain = stack.enter_context(Domain(lab, lane, guest))
         listener = stack.enter_context(attach.Listener(guest.name))
+        for forward in arguments.forwards:
+            say(str(forward))
         if sys.stdin.isatty():
             say("the guest's console; Ctrl-] leaves it and destroys the domain")
         left = bridge(domain, listener, arguments.timeout)
     return conclude(guest, domain.result, left, arguments.timeout)
-
-
-def _forward(text: str) -> str:
-    here, there = forward.ports(text)
-    return f"tcp:127.0.0.1:{here}-{boot_lines.FIRST_LEASE}:{there}"
 
 
 def bridge(domain: Domain, listener: attach.Listener, timeout: float | None) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 from contextlib import ExitStack
@@ -18,47 +17,35 @@ from pathlib import Path
 
 from lab import packages
 from lab.errors import LabError
+from lab.network import Forward
 from lab.progress import say
 
-from . import disks, forward, setup, tree, user_network
+from . import disks, setup, tree, user_network
 from .exit_codes import CRASHED, TIMED_OUT
 
-_NICS = "HALVM_NICS"
+NICS = "HALVM_NICS"
 
 
 def run(arguments: argparse.Namespace, path: Path | None) -> int:
     if path is None:
-        name = arguments.what
-        tree.require_example(name)
-        config = tree.EXAMPLES / name / f"{name}.cfg"
-        tree.build("linux", [name])
-        path = tree.program("linux", name)
-    else:
-        config = path.with_name(path.name + ".cfg")
-    forwards = [forward.ports(text) for text in arguments.forward]
+        tree.build("linux", [arguments.what])
+        path = tree.program("linux", arguments.what)
     environment = {**os.environ, **disks.environment(arguments.disks)}
     if arguments.tap:
-        if forwards:
-            raise LabError("--forward and --tap exclude each other", "a TAP's other end is the machine's own network.")
-        environment[_NICS] = f"tap:{arguments.tap}"
-    needs_network = bool(forwards) or (_NICS not in environment and _wants_interface(config))
+        environment[NICS] = ",".join(f"tap:{name}" for name in arguments.tap)
     command = [str(path.resolve()), *(arguments.extra or "").split()]
     # Ctrl-C is the program's: wait for what it makes of it.
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return _run(command, environment, forwards if needs_network else None, arguments.timeout)
+        return _run(command, environment, arguments.forwards if arguments.user_network else None, arguments.timeout)
     except OSError as error:
         raise LabError(f"cannot run {path}: {error.strerror}", "is it a program built for linux?") from error
     finally:
         signal.signal(signal.SIGINT, previous)
 
 
-def _wants_interface(config: Path) -> bool:
-    return config.is_file() and re.search(r"^\s*vif\s*=", config.read_text(), re.MULTILINE) is not None
-
-
 def _run(
-    command: list[str], environment: dict[str, str], forwards: list[tuple[int, int]] | None, timeout: float | None
+    command: list[str], environment: dict[str, str], forwards: tuple[Forward, ...] | None, timeout: float | None
 ) -> int:
     with ExitStack() as stack:
         def ready() -> None:
@@ -68,7 +55,9 @@ def _run(
             process = subprocess.Popen(command, env=environment, preexec_fn=ready)
         else:
             setup.ensure(packages.NETWORK)
-            environment[_NICS] = f"interface:{user_network.INTERFACE}"
+            environment[NICS] = f"interface:{user_network.INTERFACE}"
+            for forward in forwards:
+                say(str(forward))
             process = stack.enter_context(
                 user_network.inside(command, forwards, env=environment, preexec_fn=ready)
             )

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import crash
+from lab import crash, network
 from lab.domain import Guest
 from lab.elf import Elf, with_symbols
 from lab.errors import LabError
@@ -53,6 +53,8 @@ def run(guest: Guest, timeout: float | None) -> int:
         words = guest.overrides(str(guest.kernel.resolve()), name)
         if guest.disks:
             words.append(disks.xl_line(guest.disks))
+        if guest.nics:
+            words.append(network.xl_line(guest.nics))
         words += [f'on_{event}="preserve"' for event in ("poweroff", "reboot", "crash", "watchdog")]
         with step(f"starting {name}"):
             created = _xl("create", "-p", "-q", config.name, *words, *guest.xl_options)

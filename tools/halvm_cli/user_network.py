@@ -21,6 +21,7 @@ from typing import Any
 
 from lab.boot_lines import FIRST_LEASE
 from lab.errors import LabError
+from lab.network import Forward
 
 INTERFACE = "halvm0"
 
@@ -45,18 +46,25 @@ if os.read(go, 1) == b"x":
 """
 
 
+_NAMESPACES = ["unshare", "--user", "--map-root-user", "--net", "--"]
+
+
+def possible() -> bool:
+    """Whether this machine gives its users such namespaces."""
+    return subprocess.run([*_NAMESPACES, "true"], capture_output=True).returncode == 0
+
+
 @contextmanager
 def inside(
-    command: Sequence[str], forwards: Sequence[tuple[int, int]], **options: Any
+    command: Sequence[str], forwards: Sequence[Forward], **options: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start the command there. When the body ends, so does the network; the command must have ended by then."""
     with ExitStack() as stack:
         there, arrived = _pipe(stack)
         go, release = _pipe(stack)
-        unshare = ["unshare", "--user", "--map-root-user", "--net", "--"]
         entry = [sys.executable, "-c", _ENTRY, str(arrived.fileno()), str(go.fileno()), INTERFACE]
         process = subprocess.Popen(
-            [*unshare, *entry, *command], pass_fds=(arrived.fileno(), go.fileno()), **options
+            [*_NAMESPACES, *entry, *command], pass_fds=(arrived.fileno(), go.fileno()), **options
         )
         try:
             arrived.close()
@@ -84,7 +92,7 @@ def _pipe(stack: ExitStack) -> tuple[Any, Any]:
     )
 
 
-def _attach(stack: ExitStack, pid: int, forwards: Sequence[tuple[int, int]]) -> None:
+def _attach(stack: ExitStack, pid: int, forwards: Sequence[Forward]) -> None:
     """slirp4netns, until the stack ends."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="halvm-net-")))
     ready, tell_ready = _pipe(stack)
@@ -112,17 +120,17 @@ def _attach(stack: ExitStack, pid: int, forwards: Sequence[tuple[int, int]]) -> 
     if not ready.read(1):
         log.seek(0)
         raise LabError("slirp4netns gave the program no network", log.read().strip())
-    for here, port in forwards:
+    for forward in forwards:
         _ask(
             folder / "api",
             {
                 "execute": "add_hostfwd",
                 "arguments": {
-                    "proto": "tcp",
+                    "proto": forward.protocol,
                     "host_addr": "127.0.0.1",
-                    "host_port": here,
+                    "host_port": forward.here,
                     "guest_addr": FIRST_LEASE,
-                    "guest_port": port,
+                    "guest_port": forward.there,
                 },
             },
         )

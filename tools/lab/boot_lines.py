@@ -72,7 +72,10 @@ def dom0_linux() -> str:
 FIRST_LEASE = "10.0.2.15"
 
 
-def user_network(forwards: tuple[str, ...]) -> list[str]:
-    """QEMU's own network for dom0's bridge: DHCP, DNS, and ports of the host."""
-    rules = "".join(f",hostfwd={rule}" for rule in forwards)
-    return ["-nic", f"user,model=virtio-net-pci{rules}"]
+# By which QEMU knows its own network.
+USER_NETWORK = "user"
+
+
+def user_network() -> list[str]:
+    """A network card of dom0's on QEMU's own network, with DHCP and DNS."""
+    return ["-nic", f"user,id={USER_NETWORK},model=virtio-net-pci"]

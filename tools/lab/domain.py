@@ -18,6 +18,7 @@ from .domain_run import DomainRun
 from .errors import LabError
 from .lab import Lab
 from .lane import Lane
+from .network import Nic, xl_line
 
 # [xen/sched.h: SHUTDOWN_*]
 _REASONS = {0: "poweroff", 1: "reboot", 2: "suspend", 3: "crash", 4: "watchdog", 5: "soft_reset"}
@@ -50,7 +51,7 @@ class Guest:
     ramdisk: Path | None = None
     xl_options: tuple[str, ...] = ()
     disks: tuple[Disk, ...] = ()
-    nics: tuple[str, ...] = ()  # addresses; each is joined to dom0's bridge
+    nics: tuple[Nic, ...] = ()
 
     def overrides(self, kernel: str, name: str, ramdisk: str = "") -> list[str]:
         lines = [f'kernel="{kernel}"', f'name="{name}"']
@@ -128,7 +129,7 @@ class Domain:
         if self._guest.disks:
             words.append(self._attach_disks())
         if self._guest.nics:
-            words.append(f"vif=[{', '.join(repr(nic_words(mac)) for mac in self._guest.nics)}]")
+            words.append(xl_line(self._guest.nics))
         command = "xl create -p -e -q " + shlex.join([f"{self._directory}/cfg", *words])
         if self._guest.wants_backends():
             command = f"lab-backends && {command}"
@@ -256,11 +257,6 @@ class Domain:
         log = f"/var/log/xen/console/guest-{self._name}.log"
         self._lane.run(f"xl destroy {self._name} 2>/dev/null", timeout=60)
         self._lane.run(f"rm -rf {self._directory} {log}")
-
-
-def nic_words(mac: str) -> str:
-    """xl's words for a network interface."""
-    return f"mac={mac},bridge=xenbr0"
 
 
 def _advice(xl_output: str) -> str:

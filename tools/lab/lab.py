@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from . import boot_lines, cache, dom0_image, hypervisor
 from .drives import Drives
 from .errors import LabError
 from .lane import Lane, LineLost
+from .network import Forward, forwarded
 from .qemu import Qemu
 
 _XEN_PANIC = re.compile(r"\(XEN\) Panic on CPU \d+:\n\(XEN\) (.*)")
@@ -38,7 +39,7 @@ class Settings:
     dom0_memory_mb: int = boot_lines.DOM0_MEMORY_MB
     lanes: int = 4
     boot_timeout: float = 120.0
-    forwards: tuple[str, ...] = ()  # QEMU's words, tcp:127.0.0.1:8080-10.0.2.15:80
+    forwards: tuple[Forward, ...] = ()
     log: Path | None = None  # everything that came out of the machine's console
 
 
@@ -85,7 +86,7 @@ class Lab:
             *("-kernel", str(xen)),
             *("-append", boot_lines.xen_for_lab(settings.dom0_memory_mb)),
             *("-initrd", f"vmlinux {boot_lines.dom0_linux()},initramfs"),
-            *boot_lines.user_network(settings.forwards),
+            *boot_lines.user_network(),
             *("-device", f"virtio-serial-pci,max_ports={settings.lanes + 1}"),
         ]
         far_ends = []
@@ -99,6 +100,8 @@ class Lab:
         keep = [far.fileno() for far in far_ends]
         self._qemu = self._cleanup.enter_context(Qemu(arguments, keep_fds=keep, cwd=directory))
         self.drives = Drives(self._qemu)
+        for forward in settings.forwards:
+            self._cleanup.enter_context(self.forwarded(forward))
         for far in far_ends:
             far.close()
         reader = threading.Thread(target=self._read_console, daemon=True)
@@ -176,6 +179,10 @@ class Lab:
             f"the lab's QEMU ended unexpectedly ({self._qemu.complaint()})", self._advice()
         )
 
+    def forwarded(self, what: Forward) -> AbstractContextManager[None]:
+        """A port of this machine leads to who has the first lease of QEMU's network, until the `with` ends."""
+        return forwarded(self._qemu, what)
+
     @contextmanager
     def lane(self) -> Iterator[Lane]:
         """A control line for the caller's own use; waits until one is free."""
@@ -221,6 +228,4 @@ def _cure(complaint: str) -> str:
         return "this machine has not that much memory: give the guest less with --memory."
     if "CPU model" in complaint:
         return "--cpu takes default, plain, max, or a name that `qemu-system-x86_64 -cpu help` lists."
-    if "host forwarding" in complaint:
-        return "another program has that port: choose another one."
     return "run `tools/halvm doctor`; with too little free memory the kernel may have killed it."

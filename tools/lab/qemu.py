@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,7 @@ class Qemu:
         self._errors = b""
         self._answers = b""
         self._agreed = False
+        self._asking = threading.Lock()
         self.unplugged: set[str] = set()  # devices that the machine has let go of
         self._selector = selectors.DefaultSelector()
         for pipe in (self._process.stdout, self._process.stderr):
@@ -116,31 +118,41 @@ class Qemu:
         self.ask("inject-nmi")
 
     def ask(self, name: str, arguments: dict[str, object] | None = None) -> str:
-        """Why QEMU did not carry the command out; empty when it did. Not for two threads at once. [qemu: QMP]"""
-        try:
-            self._monitor.settimeout(5)
-            if not self._agreed:
-                self._agreed = True
-                self._answer_to({"execute": "qmp_capabilities"})
-            return self._answer_to({"execute": name, **({"arguments": arguments} if arguments else {})})
-        except (OSError, ValueError) as error:
-            return f"its monitor does not answer ({error})"
+        """Why QEMU did not carry the command out; empty when it did. [qemu: QMP]"""
+        return self._ask(name, arguments)[0]
 
-    def _answer_to(self, request: dict[str, object]) -> str:
+    def tell(self, command: str) -> str:
+        """What QEMU says to a command of its monitor for people: of most, why it failed. [qemu: HMP]"""
+        refused, said = self._ask("human-monitor-command", {"command-line": command})
+        return refused or str(said).strip()
+
+    def _ask(self, name: str, arguments: dict[str, object] | None) -> tuple[str, object]:
+        """Why it did not, and what it returned."""
+        try:
+            with self._asking:
+                self._monitor.settimeout(5)
+                if not self._agreed:
+                    self._agreed = True
+                    self._answer_to({"execute": "qmp_capabilities"})
+                return self._answer_to({"execute": name, **({"arguments": arguments} if arguments else {})})
+        except (OSError, ValueError) as error:
+            return f"its monitor does not answer ({error})", None
+
+    def _answer_to(self, request: dict[str, object]) -> tuple[str, object]:
         """Answers come one a line, among events and the greeting."""
         self._monitor.sendall(json.dumps(request).encode() + b"\n")
         while True:
             while b"\n" not in self._answers:
                 data = self._monitor.recv(65536)
                 if not data:
-                    return "it has ended"
+                    return "it has ended", None
                 self._answers += data
             line, _, self._answers = self._answers.partition(b"\n")
             answer = json.loads(line)
             if answer.get("event") == "DEVICE_DELETED":
                 self.unplugged.add(answer["data"].get("device", ""))
             if "return" in answer or "error" in answer:
-                return answer.get("error", {}).get("desc", "")
+                return answer.get("error", {}).get("desc", ""), answer.get("return")
 
     def complaint(self) -> str:
         """What QEMU said on stderr, and how it ended; for messages about a machine that died."""

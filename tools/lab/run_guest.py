@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from . import crash, dom0_boot, elf, expectation, progress
+from . import crash, dom0_boot, elf, expectation, network, progress
 from .domain import Disk, Guest, Limits
 from .domain_run import DomainRun
 from .errors import LabError
@@ -54,8 +54,9 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         "--nic",
         action="append",
         default=[],
-        metavar="MAC",
-        help="a network interface on dom0's bridge, for --boot domu; dom0 sends frames for 02:00:00:00:88:b5 back",
+        metavar="MAC[,user]",
+        help="a network interface, for --boot domu, on dom0's bridge without anybody else, where dom0 is 10.0.1.1, or "
+        "on that of QEMU's user network; dom0 sends frames for 02:00:00:00:88:b5 back",
     )
     parser.add_argument("--icount", action="store_true", help="one instruction a nanosecond")
     parser.add_argument("--verbose", action="store_true", help="print the console when it passes too")
@@ -132,7 +133,7 @@ def _as_domu(wanted: argparse.Namespace, disks: tuple[Disk, ...]) -> DomainRun:
         ramdisk=wanted.ramdisk,
         command_line=wanted.extra,
         disks=disks,
-        nics=tuple(wanted.nic),
+        nics=tuple(_nic(text) for text in wanted.nic),
     )
     limits = Limits(
         timeout=wanted.timeout,
@@ -143,6 +144,13 @@ def _as_domu(wanted: argparse.Namespace, disks: tuple[Disk, ...]) -> DomainRun:
     )
     elf.require_xen_kernel(wanted.elf)
     return run_in_shared_lab(guest, limits, wanted.cpu)
+
+
+def _nic(text: str) -> network.Nic:
+    mac, _, word = text.partition(",")
+    if word not in ("", "user"):
+        raise LabError(f"--nic does not know {word}", "run-guest --help lists its words.")
+    return network.Nic(network.USER if word else network.ISOLATED, mac)
 
 
 def _newlines(text: str) -> str:

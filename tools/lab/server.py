@@ -27,6 +27,7 @@ from . import progress
 from .domain import Disk, Guest, Limits, run_domain
 from .errors import LabError
 from .lab import Lab, Settings
+from .network import Nic
 
 _MOST_SECONDS = 3600
 _FORGOTTEN_SECONDS = 24 * 3600
@@ -88,7 +89,7 @@ class Server:
         guest["kernel"] = Path(guest["kernel"])
         guest["ramdisk"] = Path(guest["ramdisk"]) if guest.get("ramdisk") else None
         guest["disks"] = tuple(Disk(**disk) for disk in guest.get("disks", ()))
-        guest["nics"] = tuple(guest.get("nics", ()))
+        guest["nics"] = tuple(Nic(**nic) for nic in guest.get("nics", ()))
         try:
             run = run_domain(
                 self._lab,

@@ -10,12 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lab import expectation
-from lab.domain import Domain, Guest, nic_words
+from lab.domain import Domain, Guest
 from lab.lab import Lab
 from lab.lane import Lane
+from lab.network import ISOLATED, Nic
 
 PATIENCE = 200.0
-FIRST, SECOND = "00:16:3e:00:88:01", "00:16:3e:00:88:02"
+FIRST, SECOND = Nic(ISOLATED, "00:16:3e:00:88:01"), Nic(ISOLATED, "00:16:3e:00:88:02")
 
 
 class Host:
@@ -29,10 +30,10 @@ class Host:
             sys.exit(f"{command}: {answer.text}")
 
     def attach(self) -> None:
-        self.dom0(f"xl network-attach {self._domain} {nic_words(SECOND).replace(',', ' ')}")
+        self.dom0(f"xl network-attach {self._domain} {SECOND.words().replace(',', ' ')}")
 
     def detach(self) -> None:
-        self.dom0(f"xl network-detach {self._domain} {SECOND}")
+        self.dom0(f"xl network-detach {self._domain} {SECOND.mac}")
 
 
 def main() -> None:
