@@ -17,9 +17,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <concepts>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -173,6 +175,16 @@ public:
         return {};
     }
 
+    /// Waits while a back end that was restarted finds its way to the rings that are there: Linux's goes on with them, with
+    /// what it has not answered in them included, when it finds us connected. False when it did not in this time, and
+    /// wants new ones, or went away.
+    bool await_attached(std::stop_token stop) {
+        constexpr std::array over{device_state::connected, device_state::closing, device_state::closed,
+                                  device_state::unknown};
+        const auto there = wait_for(over, {fiber::within(attach_patience).deadline, std::move(stop)});
+        return there && *there == device_state::connected;
+    }
+
     /// After the back end has closed, or its node has gone: false when the toolstack has taken the device away, too.
     /// Else it may come back, and is asked to if the toolstack wants it there and it has not refused too often.
     bool may_return(device_state state, const wait_limit& limit) {
@@ -188,6 +200,7 @@ public:
 
 private:
     static constexpr unsigned most_refusals = 5;
+    static constexpr std::chrono::seconds attach_patience{5};
 
     front_device(xenstore_connection& store, std::string path) : store_{&store}, path_{std::move(path)} {}
 

@@ -464,6 +464,11 @@ private:
                 static_cast<void>(leave());
                 // What was waited for there is seen here.
                 state = device_->state(until_stopped);
+            } else if (state && *state == device_state::init_wait && connected_) {
+                lose_link();
+                if (device_->await_attached(until_stopped.stop))
+                    ++counters.reconnects;
+                state = device_->state(until_stopped);
             }
             if (!state) {
                 if (state.error().code() != std::errc::operation_canceled)
@@ -526,6 +531,10 @@ private:
 
     void unlink() {
         connected_ = false;
+        lose_link();
+    }
+
+    void lose_link() {
         nic_info now = info_;
         now.link_up = false;
         change(now);

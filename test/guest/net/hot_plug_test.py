@@ -32,6 +32,14 @@ class Host:
     def attach(self) -> None:
         self.dom0(f"xl network-attach {self._domain} {SECOND.words().replace(',', ' ')}")
 
+    def restart_back_end(self) -> None:
+        device = f"vif-{self._domain}-0"
+        self.dom0(f"cd /sys/bus/xen-backend/drivers/vif && echo {device} >unbind && echo {device} >bind")
+        # What the toolstack's script does once, when the domain is made.
+        name = f"vif{self._domain}.0"
+        self.dom0(f"ip link set {name} master xenbr0 up")
+        self.dom0(f"xenstore-write /local/domain/0/backend/vif/{self._domain}/0/hotplug-status connected")
+
     def detach(self) -> None:
         self.dom0(f"xl network-detach {self._domain} {SECOND.mac}")
 
@@ -44,7 +52,8 @@ def main() -> None:
         domain = stack.enter_context(Domain(lab, lanes[0], guest))
         host = Host(lanes[1], domain)
         steps = {
-            "busy": host.attach,
+            "busy": host.restart_back_end,
+            "served again": host.attach,
             "attached": host.detach,
             "detached": host.attach,
             "attached again": host.detach,
