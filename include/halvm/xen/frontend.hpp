@@ -175,7 +175,7 @@ public:
         return {};
     }
 
-    /// Waits while a back end that was restarted finds its way to the rings that are there: Linux's goes on with them, with
+    /// Waits while a back end that was restarted finds its way to the rings that are there: Linux's goes on with them,
     /// what it has not answered in them included, when it finds us connected. False when it did not in this time, and
     /// wants new ones, or went away.
     bool await_attached(std::stop_token stop) {

@@ -36,9 +36,9 @@ class Host:
         device = f"vif-{self._domain}-0"
         self.dom0(f"cd /sys/bus/xen-backend/drivers/vif && echo {device} >unbind && echo {device} >bind")
         # What the toolstack's script does once, when the domain is made.
-        name = f"vif{self._domain}.0"
-        self.dom0(f"ip link set {name} master xenbr0 up")
-        self.dom0(f"xenstore-write /local/domain/0/backend/vif/{self._domain}/0/hotplug-status connected")
+        node = f"/local/domain/0/backend/vif/{self._domain}/0"
+        self.dom0(f"ip link set vif{self._domain}.0 master $(xenstore-read {node}/bridge) up")
+        self.dom0(f"xenstore-write {node}/hotplug-status connected")
 
     def detach(self) -> None:
         self.dom0(f"xl network-detach {self._domain} {SECOND.mac}")
