@@ -32,7 +32,7 @@ _CONTROL_MODULES = (
 # Loaded when the first guest with a disk or a network card comes. One VCPU would be offered one ring.
 _BACKEND_MODULES = ("virtio_blk", "loop", "xen-blkback", "xen-netback", "virtio_net", "bridge")
 # For the Linux guests that the bench measures.
-_GUEST_MODULES = ("xen-blkfront",)
+_GUEST_MODULES = ("xen-blkfront", "xen-netfront", "pktgen")
 _MODULE_OPTIONS = {"xen_blkback": "max_queues=4", "xen_netback": "max_queues=4"}
 
 _XEN = "usr/lib/xen-4.17/bin"

@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import boot_lines, cache, cpio, dom0_image, elf, hypervisor
+from . import boot_lines, cache, cpio, dom0_image, elf, hypervisor, network
 from .errors import LabError
 from .qemu import Qemu
 
@@ -41,6 +41,7 @@ class Subject:
     seconds: float = 2.0  # virtual; a guest that has not ended by then is destroyed
     times: bool = False  # puts "t NANOSECONDS", its CPU time by then, into the console after each output
     disk_mib: int = 0  # of a disk xvda, in dom0's memory
+    nic: str = ""  # the address of an interface on the isolated bridge, where lab-frames gives what is asked for
     idle_seconds: float = 0.0  # then its CPU time is read twice, this long apart
 
 
@@ -115,6 +116,9 @@ def _commands(index: int, subject: Subject) -> list[str]:
             "losetup /dev/loop0 /run/disk",
         ]
         words.append('disk=["format=raw,vdev=xvda,access=w,target=/dev/loop0"]')
+    if subject.nic:
+        lines += ["lab-backends", "pidof lab-frames >/dev/null || setsid lab-frames source </dev/null >/dev/null 2>&1 &"]
+        words.append(network.xl_line((network.Nic(network.ISOLATED, subject.nic),)))
     lines += [
         f"xl create -p -e -q cfg.{index} {shlex.join(words)} >xl.out 2>&1",
         f"sed 's/^/@{index} error /' xl.out",

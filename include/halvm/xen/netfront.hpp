@@ -632,6 +632,7 @@ private:
     /// Takes what is there, up to the size of `frames`, from one queue after the other. How many.
     std::size_t poll(std::span<packet> frames) {
         std::size_t count = 0;
+        std::optional<std::chrono::nanoseconds> now;
         for (std::size_t i = 0; connected_ && i != queues_.size() && count != frames.size(); ++i) {
             const std::size_t number = next_queue_++ % queues_.size();
             auto& queue = *queues_[number];
@@ -648,7 +649,10 @@ private:
                     break;
                 ++queue.progress;
                 frame.metadata().queue = static_cast<std::uint16_t>(number);
-                frame.set_arrival(fiber::clock::now().time_since_epoch());
+                // Once for all of them.
+                if (!now)
+                    now = fiber::clock::now().time_since_epoch();
+                frame.set_arrival(*now);
                 frames[count++] = std::move(frame);
             }
             queue.rx.fill();
@@ -696,13 +700,12 @@ private:
         return outcome::sent;
     }
 
-    /// Of what the memory holds, a third is for what is not under way yet: who sends waits, and does not run out of it.
+    /// A third of the memory is for what is not under way yet: who sends waits, and does not run out of it.
     [[nodiscard]] bool is_full(const queue_type& queue) const noexcept {
-        std::uint32_t under_way = 0;
-        for (const auto& one : queues_)
-            under_way += one->tx.unanswered();
-        return queue.tx.room() < most_slots ||
-               under_way >= (options_.transmit_pages + options_.transmit_halves) * 2 / 3;
+        if (queue.tx.room() < most_slots)
+            return true;
+        return transmit_pool_->idle().large * 3 < options_.transmit_pages &&
+               std::ranges::any_of(queues_, [](const auto& one) { return one->tx.pending() != 0; });
     }
     [[nodiscard]] net_parts parts_of(const packet& frame) const {
         net_parts parts;

@@ -330,9 +330,12 @@ TEST_CASE("netfront: a sender waits while the back end answers nothing") {
         std::stop_source stop;
         bool sent = false;
         auto sender = fiber::spawn([&] {
-            auto pool = packet_pool::make({.large_count = 1}).value();
-            packet frame = pool.allocate(60).value();
-            sent = nic.transmit({&frame, 1}, stop.get_token()).has_value();
+            // More than one, since what was refused above has given its memory back.
+            auto pool = packet_pool::make({.large_count = 4}).value();
+            std::array<packet, 4> frames;
+            for (packet& one : frames)
+                one = pool.allocate(60).value();
+            sent = nic.transmit(frames, stop.get_token()).has_value();
         });
         pause(world);
         CHECK(!sent);
@@ -340,6 +343,39 @@ TEST_CASE("netfront: a sender waits while the back end answers nothing") {
         sender.join();
         CHECK(sent);
         CHECK(back.sent.size() >= taken);
+    }
+    check_nothing_left(back);
+}
+
+TEST_CASE("netfront: who sends joined segments waits for room, and then finds memory for the next") {
+    net_world world;
+    sim_netback back{world, world.left};
+    back.attach();
+    {
+        auto nic = back.open().value();
+        back.behave.answers = false;
+        std::size_t sent = 0;
+        auto sender = fiber::spawn([&] {
+            for (; sent != 20; ++sent) {
+                auto frame = nic.allocate(60'000);
+                REQUIRE(frame);
+                frame->copy_in(0, transport_frame(false, true, 1000));
+                frame->metadata() = {.checksum_start = 34,
+                                     .checksum_at = 16,
+                                     .segment_size = 1000,
+                                     .header_length = 54,
+                                     .checksum = packet_checksum::blank,
+                                     .segmentation = packet_segmentation::tcp_ipv4};
+                REQUIRE(nic.transmit({&*frame, 1}, {}));
+            }
+        });
+        pause(world);
+        CHECK(sent >= 2);
+        CHECK(sent < 20);
+        back.answer_again();
+        sender.join();
+        pause(world);
+        CHECK(back.sent.size() == 20);
     }
     check_nothing_left(back);
 }
