@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <halvm/modules.hpp>
 #include <halvm/xen/modules.hpp>
 
 #include "arch/x86_64/frames.hpp"
@@ -21,3 +22,9 @@ std::span<const const_bytes> modules() noexcept {
 }
 
 }  // namespace halvm::xen
+
+namespace halvm {
+
+result<std::span<const const_bytes>> modules() { return xen::modules(); }
+
+}  // namespace halvm

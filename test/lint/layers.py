@@ -17,7 +17,7 @@ class Layer(NamedTuple):
 LAYERS = (
     Layer("vocabulary", ("include/halvm/error.hpp", "include/halvm/result.hpp", "include/halvm/bytes.hpp",
                          "include/halvm/units.hpp", "include/halvm/contract.hpp", "include/halvm/main.hpp",
-                         "include/halvm/panic.hpp", "include/halvm/program.hpp", "include/halvm/shutdown.hpp",
+                         "include/halvm/memory.hpp", "include/halvm/modules.hpp", "include/halvm/panic.hpp", "include/halvm/program.hpp", "include/halvm/shutdown.hpp",
                          "include/halvm/text_sink.hpp"), ()),
     Layer("device", ("include/halvm/device/",), ("vocabulary",)),
     Layer("fiber", ("include/halvm/fiber/",), ("vocabulary", "device")),

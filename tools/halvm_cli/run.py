@@ -20,7 +20,7 @@ from lab.domain import Guest
 from lab.elf import require_xen_kernel
 from lab.errors import LabError
 
-from . import disks, forward, nics, run_lab, run_linux, run_xl, setup, tree
+from . import disks, forward, nics, ramdisk, run_lab, run_linux, run_xl, setup, tree
 
 LEAST_MEMORY_MB = 4
 DEFAULT_MEMORY_MB = 16
@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[/MAC]",
         help="linux only: the program's next network interface is this TAP device of the machine",
     )
+    ramdisk.add_arguments(parser)
 
 
 def _number(text: str) -> int:
@@ -90,6 +91,7 @@ def main(arguments: argparse.Namespace) -> int:
             f"a PV domain takes at least {LEAST_MEMORY_MB} MB: that is the first mapping Xen makes.",
         )
     arguments.disks = disks.parse(arguments.disk)
+    ramdisk.check(arguments)
     nics.check(arguments.nic)
     where = arguments.on or ("xen" if run_xl.is_xen_host() else "lab")
     if where == "xen":
@@ -103,12 +105,25 @@ def main(arguments: argparse.Namespace) -> int:
     config = _config(path if is_file else tree.EXAMPLES / arguments.what / arguments.what)
     given = _network(arguments, where, config)
     setup.ensure(packages.BUILD if where != "lab" else packages.HOST)
-    if where == "linux":
-        return run_linux.run(arguments, path if is_file else None)
+    with ramdisk.given(arguments) as arguments.ramdisk:
+        if where == "linux":
+            return run_linux.run(arguments, path if is_file else None)
+        return _run_guest(arguments, path, is_file, where, config, given)
+
+
+def _run_guest(
+    arguments: argparse.Namespace,
+    path: Path,
+    is_file: bool,
+    where: str,
+    config: str,
+    given: tuple[network.Nic, ...],
+) -> int:
     guest = Guest(path.stem if is_file else arguments.what, path, config=config, memory_mb=arguments.memory)
     if not is_file:
         guest.kernel = _build(arguments.what)
     guest.nics = given
+    guest.ramdisk = arguments.ramdisk
     guest.command_line = arguments.extra
     guest.xl_options = tuple(arguments.rest)
     guest.disks = arguments.disks

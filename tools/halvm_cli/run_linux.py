@@ -20,7 +20,7 @@ from lab.errors import LabError
 from lab.network import Forward
 from lab.progress import say
 
-from . import disks, setup, tree, user_network
+from . import disks, ramdisk, setup, tree, user_network
 from .exit_codes import CRASHED, TIMED_OUT
 
 NICS = "HALVM_NICS"
@@ -31,6 +31,8 @@ def run(arguments: argparse.Namespace, path: Path | None) -> int:
         tree.build("linux", [arguments.what])
         path = tree.program("linux", arguments.what)
     environment = {**os.environ, **disks.environment(arguments.disks)}
+    if arguments.ramdisk:
+        environment[ramdisk.VARIABLE] = str(arguments.ramdisk.resolve())
     if arguments.tap:
         environment[NICS] = ",".join(f"tap:{name}" for name in arguments.tap)
     command = [str(path.resolve()), *(arguments.extra or "").split()]

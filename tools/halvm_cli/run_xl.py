@@ -50,7 +50,9 @@ def run(guest: Guest, timeout: float | None) -> int:
         config.write(guest.config)
         config.flush()
         # The domain stays after its end, so that its status can be read.
-        words = guest.overrides(str(guest.kernel.resolve()), name)
+        words = guest.overrides(
+            str(guest.kernel.resolve()), name, str(guest.ramdisk.resolve()) if guest.ramdisk else ""
+        )
         if guest.disks:
             words.append(disks.xl_line(guest.disks))
         if guest.nics:

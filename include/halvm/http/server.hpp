@@ -82,19 +82,23 @@ public:
     server(const server&) = delete;
     server& operator=(const server&) = delete;
 
-    /// Accepts connections until a stop is asked for, or the listener fails. Never throws.
-    /// Errors: the listener's, but none for the stop.
+    /// Accepts connections until a stop is asked for, or the listener fails. When memory has run out, the connection
+    /// that has been idle longest ends, and it goes on. Errors: the listener's, but none for the stop.
     template <net::Listener Source>
     result<void> serve(Source& from, const std::stop_token& stop) {
         for (;;) {
             auto one = from.accept(fiber::wait_limit{stop});
             if (one) {
                 net::endpoint peer{};
-                if constexpr (requires { peer = one->peer(); })
-                    peer = one->peer();
+                if constexpr (requires { peer = one->remote(); })
+                    peer = one->remote();
                 adopt(std::move(*one), peer);
             } else if (stop.stop_requested()) {
                 return {};
+            } else if (one.error() == std::make_error_code(std::errc::not_enough_memory)) {
+                ++statistics_.no_memory;
+                evict();
+                fiber::sleep(fiber::within(std::chrono::milliseconds{10}, stop));
             } else {
                 return failure(one.error());
             }

@@ -418,6 +418,30 @@ TEST_CASE("server: serves what a listener hands out, until a stop or its end") {
     CHECK_FALSE(again.join());
 }
 
+TEST_CASE("server: a listener without memory has an idle connection's, and goes on") {
+    serving web;
+    auto idle = web.connect();
+    fiber::yield();
+    struct {
+        result<loopback_stream> accept(const fiber::wait_limit& limit) {
+            if (++calls <= 2)
+                return failure{error{std::make_error_code(std::errc::not_enough_memory)}};
+            return below.accept(limit);
+        }
+        model::loopback_listener below{};
+        int calls = 0;
+    } listener;
+    std::stop_source stop;
+    auto serves = fiber::spawn([&] { return web.one->serve(listener, stop.get_token()); });
+    auto client = listener.below.connect().value();
+    serving::say(client, get("/"));
+    CHECK(serving::read_some(client) == hello);
+    CHECK(serving::read_all(idle).empty());
+    CHECK(web.one->statistics().no_memory == 2);
+    stop.request_stop();
+    CHECK(serves.join());
+}
+
 TEST_CASE("server: memory that runs out refuses a connection and no more") {
     serving web{server_options{.workers = 8, .worker_stack = 1 << 20}};  // no such stack is kept
     test::stacks_refused = true;

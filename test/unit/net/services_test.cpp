@@ -4,6 +4,7 @@
 
 #include <halvm/net/dhcp.hpp>
 #include <halvm/net/dns.hpp>
+#include <halvm/net/syslog.hpp>
 
 #include <functional>
 #include <map>
@@ -602,6 +603,33 @@ TEST_CASE("dns: RFC 7766 5: what was cut off is asked for by TCP where there is 
     net.question();
     net.reply(net.answer({}, 0x8380));
     CHECK(net.found().value() == std::vector{"192.0.2.1"_ip});
+}
+
+TEST_CASE("syslog: a message is one line, in the form of RFC 5424, and goes out as a datagram") {
+    using namespace std::chrono;
+    CHECK(format({.when = sys_days{2026y / January / 2} + 3h + 4min + 5s + 6ms,
+                  .host = "10.0.0.2",
+                  .program = "web server",
+                  .kind = "access",
+                  .text = "GET /\n<13>forged"}) ==
+          "<134>1 2026-01-02T03:04:05.006Z 10.0.0.2 web_server - access - GET / <13>forged");
+    CHECK(format({.facility = facility::daemon, .severity = severity::error}) ==
+          "<27>1 1970-01-01T00:00:00.000Z - - - - - ");
+    const std::string longest(5000, 'x');
+    CHECK(format({.text = longest}).size() == 1024);
+
+    stack_world world;
+    auto socket = world.stack.udp().bind(5140).value();
+    auto log = syslog::open(world.stack, {"127.0.0.1"_ip, 5140}, "host", "program");
+    REQUIRE(log);
+    log->send(severity::notice, "kind", "text");
+    auto heard = socket.receive_from(fiber::within(1s));
+    REQUIRE(heard);
+    const auto text = heard->payload.linearize(heard->payload.size());
+    REQUIRE(text);
+    CHECK(as_text(*text).starts_with("<133>1 "));
+    CHECK(as_text(*text).ends_with("Z host program - kind - text"));
+    CHECK(log->lost() == 0);
 }
 
 }  // namespace
