@@ -27,7 +27,7 @@ import subprocess
 import sys
 import threading
 import unittest
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,18 +77,64 @@ class Nic:
 
 
 @contextmanager
-def tap(address: str, name: str = "halvm0", mac: str = "02:00:00:00:00:07", ipv6: bool = False) -> Iterator[Nic]:
-    """A TAP device: Linux's end has the address, as in 10.9.0.1/24, and the program's the MAC address. Without `ipv6`
-    Linux says nothing on it that it is not asked."""
-    ip("tuntap", "add", name, "mode", "tap")
+def tap(
+    address: str, name: str = "halvm0", mac: str = "02:00:00:00:00:07", ipv6: bool = False, at: Nic | None = None
+) -> Iterator[Nic]:
+    """A TAP device: Linux's end has the address, as in 10.9.0.1/24, and the program's the MAC address; or it has none,
+    and is `at` a bridge. Without `ipv6` Linux says nothing on it that it is not asked."""
+    with _made(name, address, ipv6, "tuntap", "add", name, "mode", "tap"):
+        if at:
+            ip("link", "set", name, "master", at.interface)
+        yield Nic(name, address.partition("/")[0], f"tap:{name}/{mac}")
+
+
+@contextmanager
+def bridge(address: str, name: str = "lan") -> Iterator[Nic]:
+    """A switch for several TAP devices, at which Linux has the address."""
+    with _made(name, address, False, "link", "add", name, "type", "bridge"):
+        yield Nic(name, address.partition("/")[0], "")
+
+
+@contextmanager
+def _made(name: str, address: str, ipv6: bool, *how: str) -> Iterator[None]:
+    ip(*how)
     try:
         if not ipv6:
             Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-        ip("address", "add", address, "dev", name)
+        if address:
+            ip("address", "add", address, "dev", name)
         ip("link", "set", name, "up")
-        yield Nic(name, address.partition("/")[0], f"tap:{name}/{mac}")
+        yield
     finally:
         ip("link", "delete", name)
+
+
+class Machine:
+    """Another Linux on a bridge, which is a network namespace: its interface is eth0."""
+
+    def __init__(self, at: Nic, address: str, name: str = "cable") -> None:
+        # /proc is the machine's own, where the process has another number than here.
+        script = "read -r number rest </proc/self/stat; echo $number; read -r end"
+        self._process = subprocess.Popen(
+            ["unshare", "--net", "--", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        number = self._process.stdout.readline().strip()
+        self.enter = ("nsenter", f"--net=/proc/{number}/ns/net", "--")
+        self.nic = Nic("eth0", address.partition("/")[0], "")
+        ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self._process.pid))
+        ip("link", "set", name, "master", at.interface, "up")
+        self.run("ip", "address", "add", address, "dev", "eth0")
+        self.run("ip", "link", "set", "eth0", "up")
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def run(self, *command: str) -> None:
+        subprocess.run([*self.enter, *command], check=True)
 
 
 class Program:
@@ -137,12 +183,44 @@ class Program:
         return self.process.wait()
 
 
+class Log(list[str]):
+    """Lines that another thread adds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grown = threading.Condition()
+        self._looked_at = 0
+        self._whole = False
+
+    def add_all(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            with self._grown:
+                self.append(line)
+                self._grown.notify_all()
+        with self._grown:
+            self._whole = True
+            self._grown.notify_all()
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Blocks until a line comes in which the pattern is found, behind the one that was found before."""
+        with self._grown:
+            while True:
+                while self._looked_at < len(self):
+                    self._looked_at += 1
+                    if found := re.search(pattern, self[self._looked_at - 1]):
+                        return found
+                if self._whole:
+                    raise AssertionError(f"it ended and never said {pattern!r}, but:\n{''.join(self)}")
+                self._grown.wait()
+
+
 @contextmanager
-def dnsmasq(nic: Nic, addresses: str = "", *options: str) -> Iterator[list[str]]:
+def dnsmasq(nic: Nic, addresses: str = "", *options: str, on: Machine | None = None) -> Iterator[Log]:
     """A DHCP server for the range of addresses, as in 10.9.0.50,10.9.0.60, if there is one, and a DNS server, which
-    knows what the options say: --host-record=NAME,ADDRESS. It serves already. What it logs is in the list, whole when
-    the `with` has ended."""
+    knows what the options say: --host-record=NAME,ADDRESS. It serves already, here or on another machine. What it logs
+    is in the list, whole when the `with` has ended."""
     command = [
+        *(on.enter if on else ()),
         "dnsmasq",
         *("--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--leasefile-ro"),
         *("--user=root", "--group="),  # it may change neither here
@@ -154,12 +232,12 @@ def dnsmasq(nic: Nic, addresses: str = "", *options: str) -> Iterator[list[str]]
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
-        log: list[str] = []
+        log = Log()
         while not log or ": started" not in log[-1]:
             log.append(server.stderr.readline())
             if not log[-1]:
                 raise AssertionError(f"dnsmasq ended: {''.join(log)}")
-        reader = threading.Thread(target=log.extend, args=(server.stderr,), daemon=True)
+        reader = threading.Thread(target=log.add_all, args=(server.stderr,), daemon=True)
         reader.start()
         try:
             yield log
