@@ -154,7 +154,7 @@ class Load:
 
 LOADS = [
     Load(operation, order, size, flight)
-    for order, size in (("sequential", 1 << 20), ("random", 4096))
+    for order, size in (("sequential", 1 << 20), ("sequential", 4096), ("random", 4096))
     for flight in (1, 32)
     for operation in ("read", "write")
 ]
@@ -209,6 +209,29 @@ def show(load: Load, name: str, us: dict[str, int], them: dict[str, int]) -> Non
     print(f"{name}: CPU time", us["run"] // load.count, "ns a request", *rival, sep="\t")
     notifications = us["notifications"] * 1000 // load.count
     print(f"{name}: notifications", notifications, "a thousand requests", sep="\t")
+    in_ring = us["in the ring"] * 1000 // load.count
+    print(f"{name}: requests in the ring", in_ring, "a thousand requests", sep="\t")
+
+
+def show_breakdown(kept: measure.Counted, granted: measure.Counted) -> None:
+    """Where the CPU time of a read of 4 KiB goes: what only some requests need is the difference to those without."""
+
+    def run(counted: measure.Counted, flight: int, memory: str = "") -> float:
+        load = Load("read", "random", 4096, flight)
+        return figures(counted, load.word() + memory)["run"] / load.count
+
+    many = Load("read", "random", 4096, 32)
+    told = int(re.search(r"(\d+) ns for a notification", kept.console).group(1))
+    share = told * figures(kept, many.word())["notifications"] / many.count
+    for what, cost in (
+        ("driver, and the fiber that asks", run(kept, 32) - share),
+        ("notification, 32 in flight", share),
+        ("notification, 1 in flight", told),
+        ("sleep and wake-up, 1 in flight", run(kept, 1) - run(kept, 32) + share - told),
+        ("grant for the request", run(granted, 32, ":foreign") - run(granted, 32)),
+        ("copy instead", run(kept, 32, ":foreign") - run(kept, 32)),
+    ):
+        print(f"of a read of 4 KiB: {what}", round(cost), "ns a request", sep="\t")
 
 
 def main() -> None:
@@ -225,6 +248,7 @@ def main() -> None:
         for load in foreign:
             word = load.word() + (":foreign" if counted is kept else "")
             show(load, f"{load.name()}, {name}", figures(counted, word), figures(rival, load.word()))
+    show_breakdown(kept, granted)
     open_pages = int(re.search(r"(\d+) references", kept.console).group(1))
     print("an open disk: granted to the back end", open_pages * 4, "KiB", sep="\t")
     for load in foreign:

@@ -35,17 +35,38 @@ struct block_batch {
     fiber::wait_queue done{"disk", true};
 };
 
-/// What stands in a slot of a ring: some bytes of a program's request, and what the back end was given for them.
-template <Platform Domain>
-struct block_part {
+/// Some bytes of a program's request: what one slot of a ring has of it.
+struct block_share {
     block_batch* batch = nullptr;
     block_request* request = nullptr;
     std::uint64_t offset = 0;  ///< of its first byte in the request
-    std::size_t size = 0;
+    std::size_t size = 0;      ///< 0 for a flush and a discard
+    bool copied = false;       ///< through pages of the device's own, from `first_copy` on
+    std::size_t first_copy = 0;
+};
+
+/// What stands in a slot of a ring: bytes of one request, or of several whose sectors are adjacent, and what the back
+/// end was given for them.
+template <Platform Domain>
+struct block_part {
     std::uint8_t operation = 0;  ///< BLKIF_OP_*
+    bool alone = false;          ///< no other request may go with it
+    std::uint64_t first = 0;     ///< in units of 512 bytes, as is all that goes into the ring
+    std::uint64_t count = 0;     ///< what is read or written; to be discarded
+    std::vector<block_share> shares;
     std::vector<blkif_request_segment> segments;
-    std::vector<basic_grant<Domain>> grants;        ///< of memory that is the program's
-    typename device_memory<Domain>::copies bounce;  ///< none when the memory is reached without a copy
+    std::vector<basic_grant<Domain>> grants;  ///< of memory that is the program's
+    typename device_memory<Domain>::copies copies;
+
+    /// Empty, for the next use; what it has allocated stays.
+    void clear() noexcept {
+        alone = false;
+        count = 0;
+        shares.clear();
+        segments.clear();
+        grants.clear();
+        copies.release();
+    }
 };
 
 template <Platform Domain>
@@ -102,9 +123,10 @@ public:
                (segments <= BLKIF_MAX_SEGMENTS_PER_REQUEST || !free_tables_.empty());
     }
 
-    /// Puts a request into the ring; publish() shows it. `first` and `count`, for a discard, are in units of 512 bytes.
-    /// Pre: there is room for it.
-    void push(std::unique_ptr<part> one, blkif_vdev_t disk, std::uint64_t first, std::uint64_t count) {
+    /// Puts a request into the ring; publish() shows it. Pre: there is room for it.
+    void push(std::unique_ptr<part> one, blkif_vdev_t disk) {
+        const std::uint64_t first = one->first;
+        const std::uint64_t count = one->count;
         const std::size_t segments = one->segments.size();
         const auto& list = one->segments;
         const std::uint8_t operation = one->operation;
@@ -157,10 +179,11 @@ public:
                 return failure(there.error());
             if (!*there)
                 return count;
-            auto one = pending_.take(answer.id);
-            if (!one)
+            const auto* const asked = pending_.find(answer.id);
+            if (asked == nullptr || (*asked)->operation != answer.operation)
                 return failure(error{std::make_error_code(std::errc::protocol_error),
                                      "use a disk: its back end answered a request that nobody made"});
+            auto one = pending_.take(answer.id);
             const auto id = static_cast<std::size_t>(answer.id);
             if (const auto table = std::exchange(table_of_[id], none); table != none)
                 free_tables_.push_back(table);

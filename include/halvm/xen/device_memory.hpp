@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -49,8 +50,8 @@ public:
         std::size_t size_;
     };
 
-    /// Pages for a request's data on its way from or to memory that the peer is not given. What was in them before was
-    /// the same device's.
+    /// Pages for data on its way from or to memory that the peer is not given. What was in them before was the same
+    /// device's. One that is used again allocates nothing.
     class copies {
     public:
         copies() noexcept = default;
@@ -60,9 +61,13 @@ public:
             std::swap(pages_, other.pages_);
             return *this;
         }
-        ~copies() {
+        ~copies() { release(); }
+        /// Gives all of them back.
+        void release() noexcept {
             for (const std::uint32_t page : pages_)
                 memory_->free_copies_.push_back(page);  // never more than there are: no allocation
+            pages_.clear();
+            memory_.reset();
         }
         [[nodiscard]] std::size_t count() const noexcept { return pages_.size(); }
         [[nodiscard]] bytes page(std::size_t index) noexcept { return memory_->copies_[pages_[index]].bytes(); }
@@ -90,14 +95,15 @@ public:
     /// ones for as long as the device lives.
     void peer_keeps(bool yes) noexcept { keeps_ = yes; }
 
-    /// Up to `wanted` pages, none when all are in use. Errors: those of granting, when there is not one.
-    result<copies> take_copies(std::size_t wanted) {
-        copies taken;
-        taken.memory_ = this->shared_from_this();
-        taken.pages_.reserve(wanted);
-        while (taken.count() != wanted) {
+    /// Adds up to `wanted` pages to `to`, none when all are in use. How many there were.
+    /// Errors: those of granting, when there is not one.
+    result<std::size_t> take_copies(copies& to, std::size_t wanted) {
+        if (to.memory_ == nullptr)
+            to.memory_ = this->shared_from_this();
+        std::size_t taken = 0;
+        for (; taken != wanted; ++taken) {
             if (free_copies_.empty()) {
-                if (copies_.size() == most_copies)
+                if (!may_have_more_copies())
                     break;
                 auto made = share_pages(*table_, peer_, 1, access::read_write);
                 if (!made && copies_.empty())
@@ -107,7 +113,7 @@ public:
                 free_copies_.push_back(static_cast<std::uint32_t>(copies_.size()));
                 copies_.push_back(std::move(*made));
             }
-            taken.pages_.push_back(free_copies_.back());
+            to.pages_.push_back(free_copies_.back());
             free_copies_.pop_back();
         }
         return taken;
@@ -116,23 +122,23 @@ public:
     /// Zeroed, `size` bytes long. Errors: std::errc::not_enough_memory, and those of granting.
     result<buffer> allocate(std::size_t size) {
         const std::size_t pages = std::max<std::size_t>(1, (size + page_size - 1) / page_size);
-        const auto idle = std::ranges::find(idle_, pages, [](const run& one) { return one.pages.refs().size(); });
-        run one;
-        if (idle != idle_.end()) {
-            one = std::move(*idle);
-            idle_.erase(idle);
-            idle_pages_ -= pages;
-            std::ranges::fill(one.pages.bytes(), std::byte{});
-        } else {
-            auto made = share_pages(*table_, peer_, pages, access::read_write);
-            if (!made)
-                return failure(made.error());
-            one.pages = std::move(*made);
-            one.kept = kept_pages_ + pages <= most_kept;
-            kept_pages_ += one.kept ? pages : 0;
+        auto node = take_idle(pages);
+        if (!node && join_idle())
+            node = take_idle(pages);
+        if (node) {
+            const auto place = runs_.insert(std::move(node)).position;
+            const bytes all = place->second.memory();
+            std::ranges::fill(all, std::byte{});
+            return buffer{this->shared_from_this(), all.data(), size};
         }
-        std::byte* const begin = one.pages.data();
-        runs_.emplace(begin, std::move(one));
+        auto made = share_pages(*table_, peer_, pages, access::read_write);
+        if (!made)
+            return failure(made.error());
+        const std::size_t to_copy = std::max(copies_.size(), least_copies);
+        const bool kept = keeps_ && to_copy + kept_pages_ + pages <= most_pages;
+        std::byte* const begin = made->data();
+        runs_.emplace(begin, run{std::make_shared<shared>(std::move(*made)), 0, pages, kept});
+        kept_pages_ += kept ? pages : 0;
         return buffer{this->shared_from_this(), begin, size};
     }
 
@@ -142,50 +148,118 @@ public:
         auto after = runs_.upper_bound(address);
         if (after == runs_.begin())
             return {};
-        const auto& [pages, kept] = std::prev(after)->second;
-        const auto offset = static_cast<std::size_t>(address - pages.data());
-        return offset < pages.bytes().size() && (kept || !keeps_) ? pages.refs()[offset / page_size] : grant_ref{};
+        const run& one = std::prev(after)->second;
+        const auto offset = static_cast<std::size_t>(address - one.memory().data());
+        return offset < one.memory().size() && (one.kept || !keeps_) ? one.pages->refs()[one.first + offset / page_size]
+                                                                     : grant_ref{};
     }
 
 private:
     using shared = basic_shared_pages<Domain>;
+    /// Some of the pages that were shared together.
     struct run {
-        shared pages;
+        std::shared_ptr<shared> pages;
+        std::size_t first = 0;
+        std::size_t count = 0;
         bool kept = false;
+
+        [[nodiscard]] bytes memory() const noexcept {
+            return pages->bytes().subspan(first * page_size, count * page_size);
+        }
     };
-    // What a few requests at a time need again and again; more goes back to the domain at once, unless the peer would
-    // still have it.
-    static constexpr std::size_t most_idle_pages = 64;
-    // Together with the ring's own pages less than the 1056 that Linux's back ends keep of a ring.
-    static constexpr std::size_t most_kept = 640;
-    // Who has more to copy at once waits, so that a disk with one ring of one page never takes more than 1.5 MiB: that
-    // is these, the ring, a page for each indirect request, and two stacks.
+    using runs = std::map<const std::byte*, run, std::less<>>;
+
+    // All pages to copy through, those that the peer keeps, and those that wait for the next use, together: a disk with
+    // one ring of one page then takes no more than 1.5 MiB. That is these, the ring, a page for each indirect request,
+    // and three stacks. It is less than the 1056 pages that Linux's back ends keep of a ring.
+    static constexpr std::size_t most_pages = 320;
+    // Who has more to copy at once waits.
     static constexpr std::size_t most_copies = 256;
+    // So many are left to copy through, whatever is kept.
+    static constexpr std::size_t least_copies = 64;
+
+    bool may_have_more_copies() noexcept {
+        if (copies_.size() == most_copies)
+            return false;
+        while (held() >= most_pages && idle_pages_ != 0)
+            drop_one_idle();
+        return held() < most_pages;
+    }
+    [[nodiscard]] std::size_t held() const noexcept { return copies_.size() + kept_pages_ + idle_pages_; }
+
+    /// A run of so many pages that waits: one of that size, or the first pages of one that the peer keeps. None when
+    /// there is none.
+    typename runs::node_type take_idle(std::size_t pages) {
+        auto best = idle_.end();
+        for (auto one = idle_.begin(); one != idle_.end(); ++one)
+            if (size_of(*one) == pages || (one->mapped().kept && size_of(*one) > pages))
+                if (best == idle_.end() || size_of(*one) < size_of(*best))
+                    best = one;
+        if (best == idle_.end())
+            return {};
+        std::swap(*best, idle_.back());
+        if (size_of(idle_.back()) > pages) {
+            run& whole = idle_.back().mapped();
+            const run rest{whole.pages, whole.first + pages, whole.count - pages, true};
+            runs apart;
+            apart.emplace(rest.memory().data(), rest);
+            idle_.insert(idle_.begin(), apart.extract(apart.begin()));
+            idle_.back().mapped().count = pages;
+        }
+        auto node = std::move(idle_.back());
+        idle_.pop_back();
+        idle_pages_ -= node.mapped().kept ? 0 : size_of(node);
+        return node;
+    }
+
+    /// Makes one of the runs that were cut from one and lie side by side again. True when there were any.
+    bool join_idle() noexcept {
+        const std::size_t before = idle_.size();
+        std::ranges::sort(idle_, {}, [](const auto& node) { return node.key(); });
+        for (std::size_t i = 1; i < idle_.size();) {
+            run& left = idle_[i - 1].mapped();
+            const run& right = idle_[i].mapped();
+            if (left.pages == right.pages && left.first + left.count == right.first) {
+                left.count += right.count;
+                idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+            } else {
+                ++i;
+            }
+        }
+        return idle_.size() != before;
+    }
 
     void give_back(const std::byte* begin) noexcept {
         auto node = runs_.extract(begin);
-        run& one = node.mapped();
-        const std::size_t pages = one.pages.refs().size();
-        const bool stays = keeps_ && one.kept;
-        if (stays || idle_pages_ + pages <= most_idle_pages) {
+        const bool kept = node.mapped().kept;
+        const std::size_t pages = size_of(node);
+        if (kept || held() + pages <= most_pages) {
             try {
-                idle_.push_back(std::move(one));
-                idle_pages_ += pages;
+                idle_.push_back(std::move(node));
+                idle_pages_ += kept ? 0 : pages;
                 return;
             } catch (const std::bad_alloc&) {
                 // The run ends with its node.
             }
         }
-        kept_pages_ -= one.kept ? pages : 0;
+        kept_pages_ -= kept ? pages : 0;
     }
+
+    void drop_one_idle() noexcept {
+        const auto one = std::ranges::find_if(idle_, [](const auto& node) { return !node.mapped().kept; });
+        idle_pages_ -= size_of(*one);
+        idle_.erase(one);
+    }
+
+    static std::size_t size_of(const typename runs::node_type& node) noexcept { return node.mapped().count; }
 
     basic_grant_table<Domain>* table_;
     domid peer_;
     bool keeps_ = false;
-    std::map<const std::byte*, run, std::less<>> runs_;
-    std::vector<run> idle_;
-    std::size_t idle_pages_ = 0;
-    std::size_t kept_pages_ = 0;
+    runs runs_;
+    std::vector<typename runs::node_type> idle_;
+    std::size_t idle_pages_ = 0;  // in idle_, of those that the peer does not keep
+    std::size_t kept_pages_ = 0;  // in use and in idle_
     std::vector<shared> copies_;
     std::vector<std::uint32_t> free_copies_;
 };

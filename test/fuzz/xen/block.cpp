@@ -52,19 +52,19 @@ private:
             const blkif_response_t answer{.id = what_.byte() % 40U,
                                           .operation = static_cast<std::uint8_t>(what_.byte() % 8),
                                           .status = static_cast<std::int16_t>(what_.byte() % 4 - 2)};
-            poke(64 + std::size_t{produced_ % 32} * sizeof(blkif_request_t), &answer, sizeof answer);
+            world_.poke(64 + std::size_t{produced_ % 32} * sizeof(blkif_request_t), &answer, sizeof answer);
             ++produced_;
-            poke(8, &produced_, sizeof produced_);
+            world_.poke(8, &produced_, sizeof produced_);
             break;
         }
         case 3: {  // any word anywhere but where only the front end writes
             const std::uint32_t value = what_.word();
-            poke(4 + what_.word() % (4096 - 8), &value, sizeof value);
+            world_.poke(4 + what_.word() % (4096 - 8), &value, sizeof value);
             break;
         }
         case 4: {
             produced_ = what_.byte() % 2 != 0 ? what_.word() : produced_ + what_.byte() % 40;
-            poke(8, &produced_, sizeof produced_);
+            world_.poke(8, &produced_, sizeof produced_);
             break;
         }
         case 5: notify(); break;
@@ -90,16 +90,6 @@ private:
             if (auto own = disk.allocate(size))
                 static_cast<void>(read(disk, first, bytes{*own}));
         }
-    }
-
-    /// Writes into the ring's page, when there is one.
-    void poke(std::size_t at, const void* data, std::size_t size) {
-        const auto ref = world_.back_store->read_number<std::uint32_t>(world_.front + "/ring-ref");
-        if (!ref)
-            return;
-        const xen::grant_ref refs[]{xen::grant_ref{*ref}};
-        if (auto page = xen::map_grants(world_.back_grants, world_.guest.domain.id(), refs, xen::access::read_write))
-            std::memcpy(page->data() + at, data, size);
     }
 
     void notify() {

@@ -10,8 +10,10 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -23,16 +25,6 @@ using sim::disk_world;
 using test::pattern;
 
 static_assert(Block<sim::sim_blkfront>);
-
-/// What must be true when the front end has gone and its back end too.
-void check_nothing_left(disk_world& world) {
-    world.detach();
-    CHECK(world.grants.collect() == 0);
-    CHECK(world.grants.statistics().in_use == 0);
-    CHECK(world.grants.statistics().parked_pages == 0);
-    CHECK(world.back_grants.statistics().mapped == 0);
-    CHECK(world.guest.domain.events.ports_in_use() == 1);  // the XenStore's
-}
 
 TEST_CASE("blkfront: is a Block over rings of every kind, on disks with sectors of both sizes") {
     for (const std::uint32_t sector : {512U, 4096U})
@@ -62,7 +54,7 @@ TEST_CASE("blkfront: is a Block over rings of every kind, on disks with sectors 
                     test::check_block(disk);
                 }
                 CHECK(world.grants.collect() == 0);  // also of one that kept all mapped until we were closed
-                check_nothing_left(world);
+                world.check_nothing_left();
             }
 }
 
@@ -78,7 +70,13 @@ TEST_CASE("blkfront: memory of the disk's own is moved without a copy, of the pr
         REQUIRE(read(disk, 0, foreign));
         CHECK(disk.statistics().bounced == 1);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
+}
+
+/// What a disk takes is not more than it may: every page of its own is granted, but for three stacks and some records.
+void check_size(std::size_t granted) {
+    constexpr std::size_t others = 40;
+    CHECK((granted + others) * xen::page_size <= 3 << 19);
 }
 
 TEST_CASE("blkfront: whatever is asked of it, a disk with the usual options takes at most 1.5 MiB") {
@@ -110,11 +108,9 @@ TEST_CASE("blkfront: whatever is asked of it, a disk with the usual options take
         CHECK(disk.statistics().bounced == disk.statistics().requests);
         most = std::max<std::size_t>(most, world.grants.statistics().in_use);
     }
-    // Every page of the disk's is granted; its two stacks and its records are not.
-    constexpr std::size_t records = 31;
     CHECK(most > 256);
-    CHECK((most + records) * xen::page_size <= 3 << 19);
-    check_nothing_left(world);
+    check_size(most);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: what a back end keeps mapped is bounded, however much memory comes and goes") {
@@ -126,6 +122,7 @@ TEST_CASE("blkfront: what a back end keeps mapped is bounded, however much memor
         auto disk = world.open().value();
         for (std::size_t round = 0; round < 40; ++round) {
             auto own = disk.allocate((64 + round) << 12).value();
+            CHECK(std::ranges::all_of(bytes{own}, [](std::byte one) { return one == std::byte{}; }));
             const auto data = pattern(bytes{own}.size(), round);
             std::ranges::copy(data, bytes{own}.begin());
             REQUIRE(write(disk, 0, bytes{own}));
@@ -146,9 +143,9 @@ TEST_CASE("blkfront: what a back end keeps mapped is bounded, however much memor
         for (auto& one : fibers)
             one.join();
         CHECK(world.grants.statistics().parked_pages == 0);
-        CHECK(world.grants.statistics().in_use <= 1 + 640 + 256);
+        check_size(world.grants.statistics().in_use);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: requests of many fibers are under way together") {
@@ -162,8 +159,8 @@ TEST_CASE("blkfront: requests of many fibers are under way together") {
             fibers.push_back(fiber::spawn([&, i] {
                 const auto data = pattern(4096, i);
                 std::vector<std::byte> back(4096);
-                REQUIRE(write(disk, i * 8, data));
-                REQUIRE(read(disk, i * 8, back));
+                REQUIRE(write(disk, i * 16, data));
+                REQUIRE(read(disk, i * 16, back));
                 CHECK(back == data);
             }));
         for (auto& one : fibers)
@@ -171,7 +168,7 @@ TEST_CASE("blkfront: requests of many fibers are under way together") {
         CHECK(disk.statistics().requests == 200);
         CHECK(disk.statistics().notifications < 150);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: a batch is told to the back end once") {
@@ -184,13 +181,76 @@ TEST_CASE("blkfront: a batch is told to the back end once") {
         std::array<block_request, 16> batch;
         for (std::size_t i = 0; i < batch.size(); ++i) {
             pieces[i] = bytes{own}.subspan(i * 512, 512);
-            batch[i] = {.operation = block_operation::read, .first = i, .in = {&pieces[i], 1}};
+            batch[i] = {.operation = block_operation::read, .first = 2 * i, .in = {&pieces[i], 1}};
         }
         REQUIRE(disk.transfer(batch));
         CHECK(disk.statistics().requests == 16);
         CHECK(disk.statistics().notifications == 1);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
+}
+
+/// Many fibers, each with a piece of 4 KiB behind that of the one before.
+template <class Use>
+void side_by_side(std::uint64_t count, Use use) {
+    std::vector<fiber::handle<void>> fibers;
+    for (std::uint64_t i = 0; i < count; ++i)
+        fibers.push_back(fiber::spawn([&use, i] { use(i); }));
+    for (auto& one : fibers)
+        one.join();
+}
+
+TEST_CASE("blkfront: what many fibers ask of adjacent sectors goes together, and each has its own outcome") {
+    for (const bool large : {false, true}) {
+        CAPTURE(large);
+        disk_world world;
+        if (large)
+            world.behave.offers.insert({"feature-max-indirect-segments", "256"});
+        std::uint64_t bad = UINT64_MAX;
+        world.behave.status = [&](const blkif_request_t& request) {
+            std::uint64_t first = request.sector_number;
+            std::uint64_t pages = request.nr_segments;
+            if (request.operation == BLKIF_OP_INDIRECT) {
+                const auto& indirect = reinterpret_cast<const blkif_request_indirect_t&>(request);
+                first = indirect.sector_number;
+                pages = indirect.nr_segments;
+            }
+            return static_cast<std::int16_t>(first <= bad && bad < first + pages * 8 ? BLKIF_RSP_ERROR : 0);
+        };
+        world.attach();
+        {
+            auto disk = world.open().value();
+            side_by_side(64, [&](std::uint64_t i) { CHECK(write(disk, i * 8, pattern(4096, i))); });
+            // The first of them goes at once, since the ring has nothing to do.
+            CHECK(disk.statistics().requests <= (large ? 4 : 8));
+            CHECK(disk.statistics().requests + disk.statistics().merged == 64);
+            CHECK(disk.statistics().notifications <= 2);
+            bad = 20 * 8;
+            side_by_side(64, [&](std::uint64_t i) {
+                auto own = disk.allocate(4096).value();
+                const auto done = read(disk, i * 8, bytes{own});
+                CHECK(done.has_value() == (i != 20));
+                if (done)
+                    CHECK(std::ranges::equal(bytes{own}, pattern(4096, i)));
+                else
+                    CHECK(done.error().code() == std::errc::io_error);
+            });
+            CHECK(disk.statistics().errors == 1);
+            // A read and a write never go together, nor what is not adjacent.
+            bad = UINT64_MAX;
+            const auto before = disk.statistics().merged;
+            side_by_side(16, [&](std::uint64_t i) {
+                std::vector<std::byte> data(4096);
+                CHECK((i % 2 == 0 ? read(disk, i * 8, data) : write(disk, i * 8, data)));
+            });
+            side_by_side(16, [&](std::uint64_t i) {
+                std::vector<std::byte> data(4096);
+                CHECK(read(disk, (16 - i) * 8, data));
+            });
+            CHECK(disk.statistics().merged == before);
+        }
+        world.check_nothing_left();
+    }
 }
 
 TEST_CASE("blkfront: there is no such disk, and the error says so at once") {
@@ -222,7 +282,7 @@ TEST_CASE("blkfront: a back end that never connects is an error in time, which n
         CHECK(opened.error().message().find("/local/domain/0/backend/vbd/1/51712") != std::string::npos);
         CHECK(world.host.now() - begin >= 2'000'000'000);
         CHECK(world.host.now() - begin < 3'500'000'000);
-        check_nothing_left(world);
+        world.check_nothing_left();
     }
 }
 
@@ -236,7 +296,7 @@ TEST_CASE("blkfront: who is asked to stop does not wait for a back end any longe
     fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
     stop.request_stop();
     CHECK(opening.join() == std::errc::operation_canceled);
-    check_nothing_left(world);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: a back end that describes an impossible disk is refused") {
@@ -249,7 +309,7 @@ TEST_CASE("blkfront: a back end that describes an impossible disk is refused") {
         const auto opened = world.open();
         REQUIRE_FALSE(opened);
         CHECK(opened.error().code() == std::errc::bad_message);
-        check_nothing_left(world);
+        world.check_nothing_left();
     }
 }
 
@@ -267,7 +327,7 @@ TEST_CASE("blkfront: a request that the back end fails is an error of that reque
         CHECK(read(disk, 9, back));
         CHECK(disk.statistics().errors == 1);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: a flush is a barrier where there is nothing else, and not asked for again where it is refused") {
@@ -294,7 +354,7 @@ TEST_CASE("blkfront: a flush is a barrier where there is nothing else, and not a
         CHECK(code_of(discard(disk, 0, 8)) == std::errc::operation_not_supported);
         CHECK(disk.info().longest_discard == 0);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: a disk that is not trusted is given nothing but the device's own memory") {
@@ -310,7 +370,7 @@ TEST_CASE("blkfront: a disk that is not trusted is given nothing but the device'
             CHECK(disk.statistics().bounced == (trusted ? 0 : 1));
         }
         world.guest.domain.free_pages(pages, 2);
-        check_nothing_left(world);
+        world.check_nothing_left();
     }
 }
 
@@ -319,19 +379,192 @@ TEST_CASE("blkfront: a lying back end breaks its disk, and nothing else") {
         [](blkif_response_t& answer) { answer.id += 1; },
         [](blkif_response_t& answer) { answer.id = UINT64_MAX; },
         [](blkif_response_t& answer) { answer.id ^= std::uint64_t{1} << 32; },
+        [](blkif_response_t& answer) { answer.operation = BLKIF_OP_WRITE; },
+        [](blkif_response_t& answer) { answer.operation = 255; },
     };
-    for (const auto& lie : lies) {
+    for (std::size_t lie = 0; lie < lies.size() + 2; ++lie) {
+        CAPTURE(lie);
         disk_world world;
         world.attach();
+        std::vector<std::byte> back(512);
+        fiber::handle<void> liar;
         {
             auto disk = world.open().value();
-            world.behave.forge = lie;
-            std::vector<std::byte> back(512);
+            if (lie < lies.size()) {
+                world.behave.forge = lies[lie];
+            } else {
+                // It answers what nobody has asked: one more than there are, or its index anywhere.
+                const std::uint32_t produced = lie == lies.size() ? 2 : 0x80000000;
+                world.behave.answers = false;
+                liar = fiber::spawn([&world, produced] {
+                    world.poke(8, &produced, sizeof produced);
+                    static_cast<void>(world.ports.front()->send());
+                });
+            }
             CHECK(code_of(read(disk, 0, back)) == std::errc::protocol_error);
             CHECK(code_of(read(disk, 0, back)) == std::errc::protocol_error);
         }
-        check_nothing_left(world);
+        if (liar.joinable())
+            liar.join();
+        // The next who opens it has new rings.
+        world.behave.forge = {};
+        world.behave.answers = true;
+        world.daemon.write(world.back + "/online", "1");
+        {
+            auto disk = world.open().value();
+            CHECK(read(disk, 0, back));
+        }
+        world.check_nothing_left();
     }
+}
+
+TEST_CASE("blkfront: an answer that comes twice breaks the disk") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        std::uint64_t first_id = UINT64_MAX;
+        world.behave.delay = [] { return fiber::instant{1'000'000}; };
+        world.behave.forge = [&](blkif_response_t& answer) {
+            first_id = std::min(first_id, answer.id);
+            answer.id = first_id;
+        };
+        std::size_t failed = 0;
+        side_by_side(3, [&](std::uint64_t i) {
+            std::vector<std::byte> back(512);
+            failed += code_of(read(disk, i * 100, back)) == std::errc::protocol_error ? 1 : 0;
+        });
+        CHECK(failed == 2);
+    }
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: a storm of signals without answers wakes nobody up, and what comes then is heard") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        std::vector<std::byte> back(512);
+        REQUIRE(read(disk, 0, back));
+        const auto before = world.guest.domain.events.upcalls;
+        std::uint64_t sent = 0;
+        std::function<void()> storm = [&] {
+            static_cast<void>(world.ports.front()->send());
+            if (++sent != 50'000)
+                world.host.after(100'000, storm);
+        };
+        storm();
+        fiber::sleep(fiber::wait_limit{world.host.now() + 5'000'000'000});
+        CHECK(sent == 50'000);
+        CHECK(world.guest.domain.events.upcalls - before < 40);
+        CHECK(read(disk, 0, back));
+    }
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: what a back end writes while it is connected changes the size, and nothing else") {
+    disk_world world{{.sectors = 4096, .longest_discard = 4096}};
+    world.behave.features = {{"feature-flush-cache", "1"}, {"feature-discard", "1"}};
+    world.attach();
+    {
+        auto disk = world.open().value();
+        auto known = disk.info();
+        for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"sector-size", "4096"},
+                                                                                          {"sector-size", "7"},
+                                                                                          {"info", "4"},
+                                                                                          {"physical-sector-size", "1"},
+                                                                                          {"feature-persistent", "1"},
+                                                                                          {"feature-flush-cache", "0"},
+                                                                                          {"feature-discard", "0"}})
+            world.daemon.write(world.back + "/" + name, value);
+        world.resize(2048);
+        fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
+        known.sectors = known.longest_discard = 2048;
+        CHECK(disk.info() == known);
+        CHECK_FALSE(disk.features().persistent);
+        std::vector<std::byte> back(512);
+        CHECK(read(disk, 2047, back));
+        CHECK(code_of(read(disk, 2048, back)) == std::errc::result_out_of_range);
+        // A size that is no number breaks it.
+        world.daemon.write(world.back + "/sectors", "many");
+        world.daemon.write(world.back + "/state", "4");
+        fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
+        CHECK(code_of(read(disk, 0, back)) == std::errc::bad_message);
+    }
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: what keeps a request's memory gets no more of the program's, and its request fails") {
+    disk_world world;
+    world.behave.keeps_mapped = true;  // and does not say so
+    world.attach();
+    void* const pages = world.guest.domain.allocate_pages(2);
+    {
+        auto disk = world.open().value();
+        const bytes foreign{static_cast<std::byte*>(pages), xen::page_size};
+        CHECK(code_of(read(disk, 0, foreign)) == std::errc::protocol_error);
+        CHECK(disk.statistics().bounced == 0);
+        CHECK(read(disk, 0, foreign));
+        CHECK(disk.statistics().bounced == 1);
+    }
+    world.detach();
+    world.guest.domain.free_pages(pages, 2);
+    world.check_nothing_left();
+}
+
+TEST_CASE(
+    "blkfront: memory that a back end keeps mapped when it has closed is parked, and comes back when it lets go") {
+    disk_world world;
+    world.behave.keeps_mapped = true;
+    world.behave.lets_go = false;
+    world.behave.features["feature-persistent"] = "1";
+    world.attach();
+    {
+        auto disk = world.open().value();
+        auto own = disk.allocate(8192).value();
+        std::vector<std::byte> foreign(4096);
+        REQUIRE(write(disk, 0, bytes{own}));
+        REQUIRE(read(disk, 0, foreign));
+    }
+    CHECK(world.grants.collect() != 0);
+    CHECK(world.grants.statistics().parked_pages == 4);  // the ring, the two, one to copy through
+    world.detach();
+    world.not_let_go.clear();
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: ends once, whatever else ends it at the same time") {
+    const std::vector<std::function<void(disk_world&)>> ends{
+        [](disk_world& world) { world.ask_to_close(); },
+        [](disk_world& world) { world.detach(); },
+        [](disk_world& world) { world.stop_backend(); },
+        [](disk_world& world) {
+            world.ask_to_close();
+            fiber::yield();
+            world.detach();
+        },
+        [](disk_world& world) { world.daemon.remove(world.back); },
+        [](disk_world& world) { world.daemon.remove(world.front); },
+    };
+    for (std::size_t end = 0; end < ends.size(); ++end)
+        for (fiber::instant when = 0; when < 30; ++when) {
+            CAPTURE(end);
+            CAPTURE(when);
+            // While it is opened, at rest, or dropped: the steps of the XenStore are some microseconds each.
+            disk_world world{{.sectors = 4096}, static_cast<std::uint64_t>(when + 1)};
+            world.attach();
+            auto ending = fiber::spawn([&] {
+                for (fiber::instant turn = 0; turn < when * 7; ++turn)
+                    fiber::yield();
+                ends[end](world);
+            });
+            if (auto disk = world.open({.patience = 1s})) {
+                std::vector<std::byte> back(512);
+                static_cast<void>(read(*disk, 0, back));
+            }
+            ending.join();
+            world.check_nothing_left();
+        }
 }
 
 TEST_CASE("blkfront: what a dead back end has not answered is asked again of the next one") {
@@ -346,14 +579,64 @@ TEST_CASE("blkfront: what a dead back end has not answered is asked again of the
         // It dies, and dom0 starts it again.
         world.stop_backend();
         world.behave.answers = true;
-        world.serving = fiber::spawn([&](std::stop_token stop) { world.serve(stop); }, {.name = "back end"});
+        world.start_backend();
         CHECK(writer.join());
         std::vector<std::byte> back(data.size());
         REQUIRE(read(disk, 0, back));
         CHECK(back == data);
         CHECK(disk.statistics().reconnects == 1);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: what was not answered is asked again of smaller rings, also when those go too") {
+    disk_world world{{.sectors = 1 << 16}};
+    world.behave.offers = {{"max-ring-page-order", "2"}, {"feature-max-indirect-segments", "256"}};
+    world.attach();
+    {
+        auto disk = world.open({.ring_pages = 4, .segments = 256}).value();
+        world.behave.answers = false;
+        auto writing = fiber::spawn([&] {
+            side_by_side(100, [&](std::uint64_t i) {
+                const auto data = pattern(i % 10 == 0 ? 60 << 10 : 512, i);
+                std::vector<std::byte> back(data.size());
+                CHECK(write(disk, i * 512, data));
+                CHECK(read(disk, i * 512, back));
+                CHECK(back == data);
+            });
+        });
+        const auto wait = [&] { fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000'000}); };
+        wait();
+        world.stop_backend();
+        for (const bool answers : {false, false, true}) {
+            world.behave.offers = {{"max-ring-page-order", "0"}, {"feature-max-indirect-segments", "0"}};
+            world.behave.answers = answers;
+            world.start_backend();
+            wait();
+            if (!answers)
+                world.stop_backend();
+        }
+        writing.join();
+        CHECK(disk.statistics().reconnects == 3);
+    }
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: a disk that comes back with sectors of another size is another disk") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        world.stop_backend();
+        world.disk = model::ram_disk{{.sectors = 4096, .sector_size = 4096}};
+        auto reader = fiber::spawn([&] {
+            std::vector<std::byte> back(512);
+            return code_of(read(disk, 0, back));
+        });
+        world.start_backend();
+        CHECK(reader.join() == std::errc::bad_message);
+    }
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: a back end that comes back and refuses is tried again, but not for ever") {
@@ -365,7 +648,7 @@ TEST_CASE("blkfront: a back end that comes back and refuses is tried again, but 
             auto disk = world.open().value();
             world.stop_backend();
             world.behave.refuses = times;
-            world.serving = fiber::spawn([&](std::stop_token stop) { world.serve(stop); }, {.name = "back end"});
+            world.start_backend();
             std::vector<std::byte> back(512);
             auto reader = fiber::spawn([&] { return read(disk, 0, back).has_value(); });
             fiber::sleep(fiber::wait_limit{world.host.now() + 60'000'000'000});
@@ -375,7 +658,7 @@ TEST_CASE("blkfront: a back end that comes back and refuses is tried again, but 
                 world.detach();
             CHECK(reader.join() == (times != 100));
         }
-        check_nothing_left(world);
+        world.check_nothing_left();
     }
 }
 
@@ -395,7 +678,7 @@ TEST_CASE("blkfront: a disk that is taken away fails what was asked, and all tha
         std::vector<std::byte> back(512);
         CHECK(code_of(read(disk, 0, back)) == std::errc::no_such_device);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: a disk that the toolstack closes answers first, and can be attached again") {
@@ -415,7 +698,7 @@ TEST_CASE("blkfront: a disk that the toolstack closes answers first, and can be 
         CHECK(read(disk, 0, back));
         CHECK(disk.statistics().reconnects == 1);
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
 }
 
 TEST_CASE("blkfront: a disk that grows while it is in use has its new size") {
@@ -423,15 +706,69 @@ TEST_CASE("blkfront: a disk that grows while it is in use has its new size") {
     world.attach();
     {
         auto disk = world.open().value();
-        world.disk.resize(8192);
-        world.daemon.write(world.back + "/sectors", "8192");
-        world.daemon.write(world.back + "/state", "4");
+        world.resize(8192);
         fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
         CHECK(disk.info().sectors == 8192);
         std::vector<std::byte> back(512);
         CHECK(read(disk, 8191, back));
     }
-    check_nothing_left(world);
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: a disk that shrinks while it is in use fails what is beyond its end") {
+    disk_world world;
+    world.attach();
+    {
+        auto disk = world.open().value();
+        std::vector<std::byte> back(512);
+        // Asked before the front end knows; the back end does.
+        world.behave.delay = [] { return fiber::instant{1'000'000}; };
+        auto late = fiber::spawn([&] {
+            std::vector<std::byte> data(512);
+            return code_of(read(disk, 4095, data));
+        });
+        fiber::yield();
+        world.resize(1024);
+        CHECK(late.join() == std::errc::io_error);
+        CHECK(disk.info().sectors == 1024);
+        CHECK(code_of(read(disk, 1024, back)) == std::errc::result_out_of_range);
+        CHECK(read(disk, 1023, back));
+    }
+    world.check_nothing_left();
+}
+
+TEST_CASE("blkfront: a drive without a medium has no sectors, until there is one") {
+    for (const int flags : {VDISK_REMOVABLE, VDISK_CDROM, VDISK_CDROM | VDISK_REMOVABLE | VDISK_READONLY}) {
+        CAPTURE(flags);
+        disk_world world{{.sectors = 0}};
+        world.behave.flags = flags;
+        world.attach();
+        {
+            auto drive = world.open().value();
+            std::vector<std::byte> back(512);
+            CHECK(drive.info().removable);
+            CHECK(drive.info().read_only == ((flags & VDISK_READONLY) != 0));
+            CHECK(drive.info().sectors == 0);
+            CHECK(code_of(read(drive, 0, back)) == std::errc::result_out_of_range);
+            for (const std::uint64_t sectors : {256, 0, 64}) {
+                world.resize(sectors);
+                const auto data = pattern(512, sectors);
+                if (sectors != 0)
+                    REQUIRE(write(world.disk, sectors - 1, data));
+                fiber::sleep(fiber::wait_limit{world.host.now() + 1'000'000});
+                CHECK(drive.info().sectors == sectors);
+                CHECK(code_of(read(drive, sectors, back)) == std::errc::result_out_of_range);
+                if (sectors != 0) {
+                    REQUIRE(read(drive, sectors - 1, back));
+                    CHECK(back == data);
+                }
+            }
+        }
+        world.check_nothing_left();
+    }
+    disk_world fixed;
+    fixed.attach();
+    CHECK_FALSE(fixed.open().value().info().removable);
 }
 
 /// A day of a disk's life: fibers that read and write now and then, and whatever can happen to a disk meanwhile.
@@ -466,7 +803,7 @@ public:
                 one.join();
             world_.attach();
         }
-        check_nothing_left(world_);
+        world_.check_nothing_left();
         CHECK(world_.host.take_violations().empty());
         MESSAGE(done_, " requests, ", failed_, " failed");
         CHECK(done_ > 1000);
@@ -487,14 +824,10 @@ private:
             world_.stop_backend();
             pause(90e9);
             world_.behave.refuses = static_cast<int>(pick(3));
-            world_.serving = fiber::spawn([&](std::stop_token stop) { world_.serve(stop); }, {.name = "back end"});
+            world_.start_backend();
             break;
         case 1: world_.ask_to_close(); break;
-        case 2:
-            world_.disk.resize(least + pick(least));
-            world_.daemon.write(world_.back + "/sectors", std::to_string(world_.disk.info().sectors));
-            world_.daemon.write(world_.back + "/state", "4");
-            break;
+        case 2: world_.resize(least + pick(least)); break;
         default: break;
         }
         pause(1200e9);

@@ -3,7 +3,7 @@
 // domain. The back end obeys unless it is told to stall, lie, fail, die or go away.
 #pragma once
 
-#include "store_world.hpp"
+#include "device_world.hpp"
 
 #include <halvm/model/ram_disk.hpp>
 #include <halvm/xen/blkfront.hpp>
@@ -25,84 +25,64 @@
 
 namespace halvm::sim {
 
-using sim_table = xen::basic_grant_table<domain>;
 using sim_blkfront = xen::basic_blkfront<domain>;
-using xen::device_state;
 
 struct backend_behaviour {
     std::map<std::string, std::string> offers;  ///< nodes besides those of the disk itself, from InitWait on
     std::map<std::string, std::string> features{{"feature-flush-cache", "1"}};  ///< the same, written as it connects
+    int flags = 0;                                                              ///< VDISK_*
     bool connects = true;
     int refuses = 0;  ///< so many times it closes instead of connecting
     bool answers = true;
     bool keeps_mapped = false;  ///< unmaps nothing until it ends, as a persistent back end does
+    bool lets_go = true;        ///< at its end
     std::function<std::int16_t(const blkif_request_t&)> status;  ///< instead of doing what was asked, unless 0
     std::function<void(blkif_response_t&)> forge;                ///< the answer, before it goes out
     std::function<fiber::instant()> delay;                       ///< before each answer
 };
 
-struct disk_world : client_world {
+struct disk_world : device_world {
     explicit disk_world(const block_info& info = {.sectors = 4096}, std::uint64_t seed = 1)
-        : client_world{seed}, disk{info} {}
+        : device_world{"vbd", "51712", seed}, disk{info} {
+        serve = [this](const std::stop_token& stop) { obey(stop); };
+    }
     ~disk_world() {
         detach();
         back_store.reset();
     }
 
-    static constexpr auto number = "51712";
-    const std::string front = "/local/domain/1/device/vbd/51712";
-    const std::string back = "/local/domain/0/backend/vbd/1/51712";
-
-    xen::basic_mechanisms<domain> mechanisms() { return {guest.domain, guest.channels, grants, store}; }
     result<sim_blkfront> open(const xen::blkfront_options& options = {}) {
         return sim_blkfront::open(mechanisms(), number, options);
     }
-
-    /// As `xl block-attach`.
-    void attach() {
-        using access = xen::permission::access;
-        const xen::domid us = guest.domain.id();
-        const auto make = [&](const std::string& path, std::string_view value, xen::domid owner, xen::domid reader) {
-            daemon.write(path, value);
-            daemon.set_permissions(path, {{owner, access::none}, {reader, access::read}});
-        };
-        make(back, "", xen::dom0, us);
-        make(back + "/frontend", front, xen::dom0, us);
-        make(back + "/online", "1", xen::dom0, us);
-        make(back + "/state", "1", xen::dom0, us);
-        make(front, "", us, xen::dom0);
-        make(front + "/backend", back, us, xen::dom0);
-        make(front + "/backend-id", "0", us, xen::dom0);
-        make(front + "/virtual-device", "51712", us, xen::dom0);
-        make(front + "/state", "1", us, xen::dom0);
-        serving = fiber::spawn([this](std::stop_token stop) { serve(stop); }, {.name = "back end"});
+    void attach() { device_world::attach({{"virtual-device", number}}); }
+    /// Whoever watches is told that the disk is another now.
+    void resize(std::uint64_t sectors) {
+        disk.resize(sectors);
+        daemon.write(back + "/sectors", std::to_string(sectors * (disk.info().sector_size / 512)));
+        daemon.write(back + "/state", "4");
     }
-    /// As the toolstack asks for it: the front end closes first.
-    void ask_to_close() { daemon.write(back + "/state", "5"); }
-    /// The nodes go, whatever the front end does.
-    void detach() {
-        stop_backend();
-        daemon.remove(front);
-        daemon.remove(back);
+    /// Writes into the page of the first ring, as a back end can at any time.
+    void poke(std::size_t at, const void* data, std::size_t size) {
+        const auto ref = back_store->read_number<std::uint32_t>(front + "/ring-ref");
+        if (!ref)
+            return;
+        const xen::grant_ref refs[]{xen::grant_ref{*ref}};
+        if (auto page = xen::map_grants(back_grants, guest.domain.id(), refs, xen::access::read_write))
+            std::memcpy(page->data() + at, data, size);
     }
-    void stop_backend() {
-        if (serving.joinable()) {
-            serving.request_stop();
-            serving.join();
-        }
+    void check_nothing_left() {
+        device_world::check_nothing_left();
+        CHECK(guest.domain.events.ports_in_use() == 1);  // the XenStore's
     }
 
     model::ram_disk disk;
     backend_behaviour behave;
-    sim_table grants{guest.domain};
-    sim_table back_grants{dom0.domain};
-    std::optional<sim_xenstore> back_store{std::in_place, dom0.domain, dom0.channels};
-    fiber::handle<void> serving;
     std::uint64_t taken = 0;       ///< requests
     std::vector<sim_port*> ports;  ///< of the back end's rings, while it is connected
+    std::vector<xen::basic_mapping<domain>> not_let_go;
 
     /// One life of the back end: from InitWait to the end of the connection.
-    void serve(const std::stop_token& stop) {
+    void obey(const std::stop_token& stop) {
         auto& nodes = *back_store;
         auto watch = nodes.watch_path(front + "/state").value();
         while (!stop.stop_requested()) {
@@ -127,7 +107,7 @@ struct disk_world : client_world {
                 static_cast<void>(nodes.write(back + "/" + name, value));
             static_cast<void>(nodes.write(back + "/sectors", info.sectors * (info.sector_size / 512)));
             static_cast<void>(nodes.write(back + "/sector-size", info.sector_size));
-            static_cast<void>(nodes.write(back + "/info", info.read_only ? VDISK_READONLY : 0));
+            static_cast<void>(nodes.write(back + "/info", behave.flags | (info.read_only ? VDISK_READONLY : 0)));
             static_cast<void>(nodes.write(back + "/state", 4));
             with.run(watch, stop);
             with.close();
@@ -136,15 +116,6 @@ struct disk_world : client_world {
     }
 
 private:
-    bool await(xen::watch& watch, device_state wanted, const std::stop_token& stop) {
-        for (;;) {
-            if (!watch.next(stop))
-                return false;
-            if (back_store->read_state(front + "/state").value_or(device_state::unknown) == wanted)
-                return true;
-        }
-    }
-
     struct ring {
         xen::basic_mapping<domain> pages;
         sim_port port;
@@ -204,6 +175,12 @@ private:
                 if (one->serving.joinable())
                     one->serving.join();
             }
+            if (!world.behave.lets_go) {
+                for (auto& [ref, page] : kept)
+                    world.not_let_go.push_back(std::move(page));
+                for (auto& one : rings)
+                    world.not_let_go.push_back(std::move(one->pages));
+            }
             kept.clear();
             rings.clear();
         }
@@ -219,6 +196,8 @@ private:
                     if (world.behave.delay)
                         fiber::sleep(fiber::wait_limit{world.host.now() + world.behave.delay()});
                     blkif_response_t response{.id = request.id, .operation = request.operation, .status = 0};
+                    if (request.operation == BLKIF_OP_INDIRECT)
+                        response.operation = reinterpret_cast<const blkif_request_indirect_t&>(request).indirect_op;
                     response.status = world.behave.status ? world.behave.status(request) : std::int16_t{0};
                     if (response.status == 0)
                         response.status = carry_out(request);
