@@ -24,9 +24,10 @@
 
 namespace halvm {
 
-/// What a device is and can do. `sectors` may change while it is in use; the rest does not.
+/// What a device is and can do. `sectors` may change while it is in use, as when it is resized or its medium changed,
+/// and what it can do when that turns out to be less, or its other half was exchanged; the size of a sector stays.
 struct block_info {
-    std::uint64_t sectors = 0;          ///< in all
+    std::uint64_t sectors = 0;          ///< in all; none in a drive without a medium
     std::uint32_t sector_size = 512;    ///< bytes, a power of two of at least 512: the unit of every request
     std::uint32_t physical_size = 512;  ///< bytes that the medium writes at once; at least sector_size
     std::uint32_t queue_depth = 1;      ///< requests that it works on at the same time

@@ -44,6 +44,8 @@ result<void> read_bytes(Device& device, std::uint64_t offset, bytes into) {
         return {};
     const std::size_t sector = device.info().sector_size;
     const detail::sector_split at{offset, into.size(), sector};
+    if (at.head + at.tail == 0)
+        return read(device, at.first, into);
     auto edges = device.allocate(2 * sector);
     if (!edges)
         return failure(edges.error());
@@ -67,6 +69,8 @@ result<void> write_bytes(Device& device, std::uint64_t offset, const_bytes from)
         return {};
     const std::size_t sector = device.info().sector_size;
     const detail::sector_split at{offset, from.size(), sector};
+    if (at.head + at.tail == 0)
+        return write(device, at.first, from);
     auto edges = device.allocate(2 * sector);
     if (!edges)
         return failure(edges.error());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the two ends of a virtual disk tell each other in the XenStore before anything goes through a ring: what the back
-// end offers, what the front end makes of it, and what the disk is. [xen/io/blkif.h]
+// What the two ends of a virtual disk tell each other in the XenStore before anything goes through a ring: what the
+// back end offers, what the front end makes of it, and what the disk is. [xen/io/blkif.h]
 #pragma once
 
 #include <halvm/device/block.hpp>
