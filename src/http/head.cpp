@@ -91,11 +91,11 @@ result<body_length> length_of(const framing& said, unsigned minor, body_length w
 
 /// A line off the front of lines that a head_finder or a chunk_decoder has found.
 result<std::string_view> take_line(std::string_view& rest, const char* attempted) {
-    const std::size_t end = rest.find("\r\n");
-    if (end == std::string_view::npos)
+    const std::size_t end = rest.find('\n');
+    if (end == std::string_view::npos || end == 0 || rest[end - 1] != '\r')
         return malformed(http_errc::bad_line_end, attempted);
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(end + 2);
+    const std::string_view line = rest.substr(0, end - 1);
+    rest.remove_prefix(end + 1);
     return line;
 }
 
