@@ -2,6 +2,7 @@
 // The DHCP client and the DNS resolver, with a test that plays their servers.
 #include "net/stack_world.hpp"
 
+#include <halvm/net/command_line.hpp>
 #include <halvm/net/dhcp.hpp>
 #include <halvm/net/dns.hpp>
 #include <halvm/net/syslog.hpp>
@@ -630,6 +631,84 @@ TEST_CASE("syslog: a message is one line, in the form of RFC 5424, and goes out 
     CHECK(as_text(*text).starts_with("<133>1 "));
     CHECK(as_text(*text).ends_with("Z host program - kind - text"));
     CHECK(log->lost() == 0);
+}
+
+result<network_words> words(std::initializer_list<const char*> all) {
+    return network_words::read({all.begin(), all.size()});
+}
+
+TEST_CASE("command line: an address, a gateway, name servers, and words of the program's own") {
+    const auto none = words({"hello", "ipx=3", ""}).value();
+    CHECK(none.dhcp);
+    CHECK_FALSE(none.address);
+    CHECK(words({"ip=dhcp"})->dhcp);
+
+    const auto all = words({"x", "ip=10.0.1.5/24", "dns=10.0.1.1,10.0.1.2", "gw=10.0.1.1"}).value();
+    CHECK_FALSE(all.dhcp);
+    CHECK(all.address == interface_address{"10.0.1.5"_ip, 24});
+    CHECK(all.gateway == "10.0.1.1"_ip);
+    CHECK(all.name_servers == std::vector{"10.0.1.1"_ip, "10.0.1.2"_ip});
+
+    const auto both = words({"ip=dhcp,10.0.1.5/24"}).value();
+    CHECK(both.dhcp);
+    CHECK(both.address == interface_address{"10.0.1.5"_ip, 24});
+    CHECK(words({"ip=10.0.1.5/24", "ip=dhcp"})->dhcp);
+    CHECK_FALSE(words({"ip=10.0.1.5/24", "ip=dhcp"})->address);
+}
+
+TEST_CASE("command line: a wrong word is named") {
+    for (const char* const word : {"ip=", "ip=10.0.1.5", "ip=10.0.1.5/33", "ip=dhcp,", "ip=dhcp10.0.1.5/24",
+                                   "gw=10.0.1", "dns=", "dns=10.0.1.1,", "dns=10.0.1.1,,10.0.1.2"}) {
+        CAPTURE(word);
+        const auto read = words({"ip=10.0.1.9/24", word});
+        REQUIRE_FALSE(read);
+        CHECK(read.error().code().category() == address_category());
+        CHECK(read.error().subject() == word);
+    }
+    CHECK(words({"gw=10.0.1.1"}).error().message() == "read gw=10.0.1.1: Invalid argument");
+    CHECK(words({"ip=dhcp", "dns=10.0.1.1"}).error().code() == std::errc::invalid_argument);
+}
+
+TEST_CASE("command line: without DHCP the address is there at once, with its gateway and name servers") {
+    stack_world net{{.announcements = 0}};
+    const std::array arguments{"ip=10.0.0.2/24", "gw=10.0.0.1", "dns=10.0.0.1"};
+    const auto done = configure(net.stack, arguments).value();
+    CHECK(done.address == interface_address{us, 24});
+    CHECK_FALSE(done.lease);
+    CHECK(net.stack.find_path("192.0.2.1"_ip)->next_hop == gateway);
+    CHECK(net.stack.name_service().servers == std::vector<ip_address>{gateway});
+    const std::array far{"ip=10.0.0.3/24", "gw=10.9.0.1"};
+    CHECK(configure(net.stack, far).error().code() == std::errc::network_unreachable);
+}
+
+constexpr std::array dhcp_or_ours{"ip=dhcp,10.0.0.2/24"};
+
+TEST_CASE("command line: a DHCP server's address goes before the other") {
+    dhcp_world net;
+    auto configured = fiber::spawn([&] { return configure(net.stack, dhcp_or_ours); });
+    net.reply(net.asked(dhcpv4_type::discover), dhcpv4_type::offer);
+    net.reply(net.asked(dhcpv4_type::request), dhcpv4_type::ack);
+    pass(1s);
+    const auto done = configured.join().value();
+    CHECK(done.address == interface_address{offered, 24});
+    CHECK(done.lease.value().server == server);
+}
+
+TEST_CASE("command line: when no DHCP server answers, the other address is there, and stays") {
+    dhcp_world net;
+    auto configured = fiber::spawn([&] { return configure(net.stack, dhcp_or_ours); });
+    pass(dhcp_patience + 1s);
+    CHECK(configured.join().value().address == interface_address{us, 24});
+    CHECK(net.state() == dhcp_state::stopped);
+    net.heard.clear();
+    pass(100s);
+    CHECK(net.silent() == 0);
+}
+
+TEST_CASE("command line: whoever has less time than a DHCP server is told so") {
+    dhcp_world net;
+    CHECK(configure(net.stack, dhcp_or_ours, fiber::within(5s)).error().code() == std::errc::timed_out);
+    CHECK_FALSE(net.nic().has(us));
 }
 
 }  // namespace
