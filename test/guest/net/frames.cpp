@@ -167,6 +167,49 @@ void queues(exchange& line) {
     HALVM_CHECK(std::ranges::count(seen, 0U) <= 2);
 }
 
+/// Sends one frame to a group, from another interface, and another to this one: whether the first is heard here.
+bool hears(xen::netfront& nic, xen::netfront& from, const mac_address& group) {
+    std::size_t size = 60;
+    for (const mac_address& to : {group, nic.info().mac}) {
+        auto data = make_frame(from.info().mac, size++, 0x88b5, 0);
+        std::ranges::transform(to.octets(), data.begin(), [](std::uint8_t one) { return std::byte{one}; });
+        packet frame = from.allocate(data.size()).value();
+        frame.copy_in(0, data);
+        HALVM_CHECK(transmit(from, std::move(frame)));
+    }
+    // dom0 says something, too.
+    for (bool heard = false;;) {
+        std::array<packet, 1> one;
+        if (nic.receive(one, {}).value() == 0)
+            continue;
+        std::array<std::byte, 12> addresses;
+        one[0].copy_out(0, addresses);
+        if (!std::ranges::equal(std::span{addresses}.subspan(6), from.info().mac.octets(), {}, {},
+                                [](std::uint8_t octet) { return std::byte{octet}; }))
+            continue;
+        if (one[0].size() == 61)
+            return heard;
+        heard = true;
+    }
+}
+
+/// Frames for a group come while it is joined, and no others.
+void groups(xen::netfront& nic) {
+    HALVM_CHECK(nic.features().multicast_control);
+    auto from = xen::open_nic("1").value();
+    const mac_address group{{1, 0, 0x5e, 0, 0, 9}};
+    const mac_address other{{0x33, 0x33, 0, 0, 0, 9}};
+    HALVM_CHECK(!hears(nic, from, group));
+    HALVM_CHECK(nic.join(group));
+    HALVM_CHECK(hears(nic, from, group));
+    HALVM_CHECK(!hears(nic, from, other));
+    HALVM_CHECK(nic.join(other));
+    HALVM_CHECK(hears(nic, from, other));
+    HALVM_CHECK(nic.leave(group));
+    HALVM_CHECK(!hears(nic, from, group));
+    HALVM_CHECK(hears(nic, from, mac_address::broadcast()));
+}
+
 void say(const xen::netfront& nic) {
     const auto counted = nic.statistics();
     const auto& more = nic.counters();
@@ -199,6 +242,8 @@ void run(const xen::netfront_options& options, bool all) {
         joined(line);
         queues(line);
     }
+    if (options.multicast_control)
+        groups(nic);
     line.compare_counts();
     say(nic);
 }
@@ -209,14 +254,14 @@ int halvm_main() {
     auto& grants = xen::grants();
     const auto at_first = grants.statistics().in_use;
     const auto there = xen::nics().value();
-    HALVM_CHECK(there.size() == 1 && there[0].number == "0");
+    HALVM_CHECK(there.size() == 2 && there[0].number == "0");
     const auto none = xen::open_nic("7");
     HALVM_CHECK(!none && none.error().code() == std::errc::no_such_device);
     if (!none)
         std::puts(none.error().message().c_str());
     run({.queues = 4}, true);
     // A second time, as a back end finds it that was left.
-    run({.split_channels = false}, false);
+    run({.split_channels = false, .multicast_control = true}, false);
     HALVM_CHECK(grants.collect() == 0);
     HALVM_CHECK(grants.statistics().in_use == at_first);
     HALVM_CHECK(grants.statistics().parked_pages == 0);

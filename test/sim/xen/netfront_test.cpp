@@ -380,6 +380,209 @@ TEST_CASE("netfront: who sends joined segments waits for room, and then finds me
     check_nothing_left(back);
 }
 
+TEST_CASE("netfront: frames too short or too long are counted and lost, both ways") {
+    net_world world;
+    sim_netback back{world, world.left};
+    back.attach();
+    {
+        auto nic = back.open().value();
+        for (const std::size_t size : {13U, 14U, 1514U, 1515U})
+            test::send(nic, test::make_packet(nic, pattern(size)));
+        // A tag is no payload.
+        auto tagged = pattern(1518);
+        tagged[12] = std::byte{0x81};
+        tagged[13] = std::byte{0};
+        test::send(nic, test::make_packet(nic, tagged));
+        pause(world);
+        std::vector<std::size_t> sizes;
+        for (const wire_frame& one : back.sent)
+            sizes.push_back(one.data.size());
+        CHECK(sizes == std::vector<std::size_t>{14, 1514, 1518});
+        CHECK(nic.statistics().transmitted.lost(frame_loss::too_short) == 1);
+        CHECK(nic.statistics().transmitted.lost(frame_loss::too_long) == 1);
+
+        // One that is longer than the mtu comes in: who sent it may be allowed more.
+        for (const std::size_t size : {0U, 1U, 13U, 14U, 4000U, 65535U + 18U, 65535U + 19U, 60U})
+            back.give({.data = pattern(size)});
+        sizes.clear();
+        for (int i = 0; i < 4; ++i)
+            sizes.push_back(received(nic).size());
+        CHECK(sizes == std::vector<std::size_t>{14, 4000, 65535 + 18, 60});
+        CHECK(nic.statistics().received.lost(frame_loss::too_short) == 3);
+        CHECK(nic.statistics().received.lost(frame_loss::too_long) == 1);
+    }
+    check_nothing_left(back);
+}
+
+TEST_CASE("netfront: checksums and segments of IPv6 are left to a back end that says so, and to us if we do") {
+    for (const bool can : {true, false}) {
+        CAPTURE(can);
+        net_world world;
+        sim_netback back{world, world.left};
+        back.behave.offers["feature-ipv6-csum-offload"] = can ? "1" : "0";
+        back.attach();
+        {
+            auto nic = back.open({.receive_blank = can, .receive_joined = can}).value();
+            CHECK(nic.info().transmit.checksum_ipv4);
+            CHECK(nic.info().transmit.checksum_ipv6 == can);
+            CHECK(nic.info().transmit.longest_tcp_ipv4 == 65535);
+            CHECK(nic.info().transmit.longest_tcp_ipv6 == (can ? 65535 : 0));
+            const auto said = [&](const char* name) {
+                return world.back_store->read_number<unsigned>(back.front + "/" + name).value_or(2);
+            };
+            CHECK(said("feature-ipv6-csum-offload") == (can ? 1 : 0));
+            CHECK(said("feature-no-csum-offload") == (can ? 0 : 1));
+            CHECK(said("feature-gso-tcpv6") == (can ? 1 : 0));
+            for (const bool joined : {false, true}) {
+                const auto data = transport_frame(true, true, joined ? 4000 : 400);
+                packet frame = test::make_packet(nic, data);
+                frame.metadata() = {.checksum_start = 54, .checksum_at = 16, .checksum = packet_checksum::blank};
+                if (joined) {
+                    frame.metadata().segmentation = packet_segmentation::tcp_ipv6;
+                    frame.metadata().segment_size = 1000;
+                    frame.metadata().header_length = 74;
+                }
+                test::send(nic, std::move(frame));
+                back.give({.data = data,
+                           .blank = true,
+                           .gso_type = joined ? std::uint8_t{XEN_NETIF_GSO_TYPE_TCPV6} : std::uint8_t{0},
+                           .gso_size = static_cast<std::uint16_t>(joined ? 1000 : 0)});
+            }
+            back.give({.data = pattern(99)});
+            for (std::size_t before_last = can ? 2 : 0; before_last != 0; --before_last)
+                CHECK(received(nic).metadata().checksum == packet_checksum::blank);
+            CHECK(received(nic).size() == 99);
+            pause(world);
+            CHECK(back.sent.size() == (can ? 2 : 0));
+            CHECK(nic.statistics().transmitted.lost(frame_loss::bad_offload) == (can ? 0 : 2));
+            CHECK(nic.statistics().received.lost(frame_loss::bad_offload) == (can ? 0 : 2));
+        }
+        check_nothing_left(back);
+    }
+}
+
+TEST_CASE("netfront: IPv6 behind a tag and behind extension headers is understood, and a fragment is not") {
+    net_world world;
+    sim_netback back{world, world.left};
+    back.attach();
+    {
+        auto nic = back.open().value();
+        // Hop-by-hop options of 8 bytes, then destination options of 16.
+        auto extended = transport_frame(true, true, 300);
+        const std::array<std::byte, 24> options{std::byte{60}, {}, {}, {}, {}, {}, {}, {}, std::byte{6}, std::byte{1}};
+        extended.insert(extended.begin() + 54, options.begin(), options.end());
+        extended[20] = std::byte{0};
+        auto tagged = transport_frame(true, false, 300);
+        const std::array tag{std::byte{0x81}, std::byte{0}, std::byte{0}, std::byte{7}};
+        tagged.insert(tagged.begin() + 12, tag.begin(), tag.end());
+        auto fragment = extended;
+        fragment[20] = std::byte{44};
+        for (const auto& data : {extended, tagged, fragment})
+            back.give({.data = data, .blank = true});
+        back.give({.data = pattern(60)});
+        CHECK(received(nic).metadata().checksum_start == 54 + 24);
+        CHECK(received(nic).metadata().checksum_start == 54 + 4);
+        CHECK(received(nic).size() == 60);
+        CHECK(nic.statistics().received.lost(frame_loss::bad_offload) == 1);
+    }
+    check_nothing_left(back);
+}
+
+TEST_CASE("netfront: features that change while it is connected are those of the next connection") {
+    net_world world;
+    sim_netback back{world, world.left};
+    back.behave.offers["multi-queue-max-queues"] = "2";
+    back.attach();
+    {
+        auto nic = back.open({.queues = 2}).value();
+        const nic_info before = nic.info();
+        for (auto& [name, value] : back.behave.offers)
+            value = "0";
+        back.behave.offers["feature-rx-copy"] = "1";
+        back.behave.offers["multi-queue-max-queues"] = "7";
+        for (const auto& [name, value] : back.behave.offers)
+            world.daemon.write(back.back + "/" + name, value);
+        world.daemon.write(back.front + "/mtu", "900");
+        world.daemon.write(back.back + "/state", "4");
+        pause(world);
+        CHECK(nic.info() == before);
+        test::send(nic, test::make_packet(nic, pattern(1500)));
+        back.give({.data = pattern(9000)});
+        CHECK(received(nic).size() == 9000);
+
+        back.ask_to_close();
+        std::array<packet, 1> some;
+        while (nic.counters().reconnects == 0)
+            CHECK(nic.receive(some, {}).value() == 0);
+        CHECK(nic.info().link_up);
+        CHECK(nic.info().mtu == 900);
+        CHECK(nic.info().transmit.longest_tcp_ipv4 == 0);
+        CHECK(!nic.info().transmit.checksum_ipv6);
+        CHECK(!nic.features().split_channels);
+        // The memory is for two.
+        CHECK(nic.info().queues == 2);
+        // One that copies no more is none that can be used.
+        back.behave.offers["feature-rx-copy"] = "0";
+        back.ask_to_close();
+        std::error_code why;
+        while (!why)
+            why = code_of(nic.receive(some, {}));
+        CHECK(why == std::errc::bad_message);
+    }
+    check_nothing_left(back);
+}
+
+TEST_CASE("netfront: signals for nothing are listened to ever more seldom") {
+    for (const bool split : {true, false}) {
+        CAPTURE(split);
+        net_world world;
+        sim_netback back{world, world.left};
+        back.attach();
+        {
+            auto nic = back.open({.split_channels = split}).value();
+            pause(world);
+            bool heard = false;
+            auto receiver = fiber::spawn([&] {
+                CHECK(received(nic).size() == 100);
+                heard = true;
+            });
+            for (int i = 0; i < 10'000; ++i) {
+                back.notify();
+                fiber::sleep(fiber::wait_limit{world.host.now() + 50'000});
+            }
+            // What is for something is heard, when the pause is over.
+            const auto begin = world.host.now();
+            back.give({.data = pattern(100)});
+            fiber::sleep(fiber::wait_limit{begin + 10'000'000});
+            CHECK(!heard);
+            receiver.join();
+            CHECK(world.host.now() - begin <= 1'100'000'000u);
+        }
+        check_nothing_left(back);
+    }
+}
+
+TEST_CASE("netfront: taken away while it connects, nothing is left") {
+    // In each state that the handshake waits in.
+    for (const bool offers : {false, true}) {
+        CAPTURE(offers);
+        net_world world;
+        sim_netback back{world, world.left};
+        back.behave.connects = false;
+        const std::size_t before = world.guest.domain.pages_in_use();
+        back.attach();
+        if (!offers) {
+            back.stop();
+            world.daemon.write(back.back + "/state", "1");
+        }
+        auto opening = fiber::spawn([&] { return code_of(back.open()); });
+        pause(world);
+        back.detach();
+        CHECK(opening.join() == std::errc::no_such_device);
+        check_nothing_left(back, before);
+    }
+}
+
 TEST_CASE("netfront: names, and what there is not") {
     net_world world;
     CHECK(code_of(xen::find_nic(world.left.store, "0")) == std::errc::no_such_device);
