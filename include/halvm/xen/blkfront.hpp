@@ -118,7 +118,6 @@ public:
 
 private:
     static constexpr std::size_t service_stack = std::size_t{32} << 10;
-    static constexpr std::chrono::seconds attach_patience{5};
 
     // 1. The handshake.
 
@@ -178,16 +177,11 @@ private:
         }
     }
 
-    /// A back end that was restarted may go on with the rings as they are, what it has not answered in them included:
-    /// Linux's does when it finds us connected. One that has not done so in this time wants new ones.
+    /// A back end that was restarted may go on with the rings as they are.
     void await_attached(const wait_limit& until_stopped) {
-        const wait_limit limit{fiber::within(attach_patience).deadline, until_stopped.stop};
-        constexpr std::array over{device_state::connected, device_state::closing, device_state::closed,
-                                  device_state::unknown};
-        const auto there = device_->wait_for(over, limit);
         block_handshake with{*device_, options_};
-        if (there && *there == device_state::connected && with.read_features(path.agreed, limit))
-            path.attached_again(with.trusted(limit));
+        if (device_->await_attached(until_stopped.stop) && with.read_features(path.agreed, until_stopped))
+            path.attached_again(with.trusted(until_stopped));
     }
 
     /// False when the device has come to its end.

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <halvm/contract.hpp>
+#include <halvm/fiber/clock.hpp>
 #include <halvm/xen/event_channel.hpp>
 #include <halvm/xen/grant_table.hpp>
 #include <halvm/xen/xenstore_connection.hpp>
