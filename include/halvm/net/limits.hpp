@@ -3,6 +3,8 @@
 // statistics.hpp. Memory for the tables is taken once.
 #pragma once
 
+#include <halvm/net/tcp/settings.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +49,8 @@ struct stack_limits {
     std::size_t udp_queue = 64;       ///< datagrams that wait in one socket
     std::size_t udp_queue_all = 256;  ///< and in all of them: they hold the NIC's memory
     std::size_t pings = 16;           ///< under way at once
+
+    tcp::settings tcp{};
 
     std::size_t dns_cache = 64;
     std::size_t dns_hosts = 32;      ///< static entries

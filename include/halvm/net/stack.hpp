@@ -30,6 +30,7 @@
 namespace halvm::net {
 
 class udp_layer;
+class tcp_layer;
 class dns_resolver;
 class dhcp_client;
 struct dhcp_lease;
@@ -111,6 +112,7 @@ public:
     // --- what programs use; each protocol is in the program's image only if it is named
 
     udp_layer& udp();
+    tcp_layer& tcp();
     dns_resolver& dns();
     /// Blocks until the first NIC has an address from a server, and keeps it from then on.
     /// Errors: dhcp_client::start().

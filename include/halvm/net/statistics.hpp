@@ -85,6 +85,52 @@ struct udp_statistics {
     friend bool operator==(const udp_statistics&, const udp_statistics&) = default;
 };
 
+struct tcp_statistics {
+    std::uint64_t received = 0;  ///< segments
+    std::uint64_t sent = 0;
+    std::uint64_t bytes_received = 0;  ///< those that came twice, too
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t opened = 0;    ///< connections from here
+    std::uint64_t accepted = 0;  ///< connections from others
+    std::uint64_t refused = 0;   ///< there was no port for, or the user did not want it
+    std::uint64_t closed = 0;
+    std::uint64_t timed_out = 0;
+    std::uint64_t abandoned = 0;  ///< the peer did not close within the limit, when nobody waited any more
+
+    std::uint64_t bad_segment = 0;
+    std::uint64_t bad_checksum = 0;
+    std::uint64_t not_unicast = 0;
+    std::uint64_t out_of_window = 0;
+    std::uint64_t old_timestamp = 0;  ///< [rfc7323 5]
+    std::uint64_t no_timestamp = 0;
+    std::uint64_t bad_acknowledgment = 0;
+    std::uint64_t duplicates = 0;
+    std::uint64_t out_of_order = 0;
+    std::uint64_t no_room = 0;  ///< data that came out of order, or when memory was short
+    std::uint64_t data_after_close = 0;
+
+    std::uint64_t retransmitted = 0;
+    std::uint64_t timeouts = 0;
+    std::uint64_t recoveries = 0;  ///< from losses that acknowledgments told of
+    std::uint64_t window_probes = 0;
+    std::uint64_t keep_alives = 0;
+    std::uint64_t delayed_acknowledgments = 0;
+
+    std::uint64_t resets_received = 0;
+    std::uint64_t resets_sent = 0;
+    std::uint64_t resets_limited = 0;
+    std::uint64_t challenges = 0;  ///< [rfc5961]
+    std::uint64_t challenges_limited = 0;
+    std::uint64_t handshakes_failed = 0;
+    std::uint64_t backlog_full = 0;
+    std::uint64_t cookies_sent = 0;
+    std::uint64_t cookies_accepted = 0;
+    std::uint64_t time_waits_cut = 0;
+    std::uint64_t limit_reached = 0;  ///< connections that were not made
+    std::uint64_t no_memory = 0;      ///< segments that were not sent
+    friend bool operator==(const tcp_statistics&, const tcp_statistics&) = default;
+};
+
 struct dhcp_statistics {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
@@ -114,6 +160,7 @@ struct stack_statistics {
     ip_statistics ip;
     icmp_statistics icmp;
     udp_statistics udp;
+    tcp_statistics tcp;
     dhcp_statistics dhcp;
     dns_statistics dns;
     friend bool operator==(const stack_statistics&, const stack_statistics&) = default;

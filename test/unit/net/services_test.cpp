@@ -6,6 +6,7 @@
 #include <halvm/net/dhcp.hpp>
 #include <halvm/net/dns.hpp>
 #include <halvm/net/syslog.hpp>
+#include <halvm/net/tcp.hpp>
 
 #include <functional>
 #include <map>
@@ -24,8 +25,9 @@ using wire::dhcpv4_view;
 /// The README's.
 [[maybe_unused]] void use(model::loopback_nic nic) {
     halvm::net::stack stack{std::move(nic)};
-    stack.dhcp(halvm::fiber::within(30s)).value();  // or stack.configure("10.0.0.2/24", "10.0.0.1"_ip)
-    auto socket = stack.udp().bind(53).value();     // receive_from, send_to, connect, many datagrams at once
+    stack.dhcp(halvm::fiber::within(30s)).value();   // or stack.configure("10.0.0.2/24", "10.0.0.1"_ip)
+    auto socket = stack.udp().bind(53).value();      // receive_from, send_to, connect, many datagrams at once
+    auto listener = stack.tcp().listen(80).value();  // accept, read, write, shutdown; connect to a name
     auto addresses = stack.dns().resolve("example.org", halvm::fiber::within(5s));
     auto rtt = stack.ping(addresses.value().front(), halvm::fiber::within(1s));
     static_cast<void>(rtt);
