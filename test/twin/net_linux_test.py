@@ -14,6 +14,7 @@ import linux_network
 from linux_network import Log, Machine, Nic, dnsmasq
 
 STATION = os.environ.get("STATION", "")
+ECHO = os.environ.get("ECHO", "")
 DATA = bytes(at * 7 & 0xFF for at in range(65536))
 SIZES = [*range(0, 70), 511, 512, 513, 1471, 1472, 1473, 1479, 1480, 1481, 2952, 2953, 8000, 65506, 65507]
 LAN = "10.9.0.1"
@@ -214,6 +215,19 @@ class StationTest(unittest.TestCase):
             router.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
             self.assertEqual(one.ask("configure", "10.9.0.11/24", "10.9.0.2"), "configured")
             self.assertEqual(one.ask("narrow", "10.10.0.7", 9, 1400), "Message too long, mtu 1000")
+
+    @unittest.skipUnless(ECHO, "the examples are not built")
+    def test_the_example_takes_an_address_and_echoes(self) -> None:
+        with linux_network.tap("10.8.0.1/24") as nic, dnsmasq(nic, "10.8.0.50,10.8.0.59"):
+            with linux_network.Program([ECHO, nic.address], nic) as echo:
+                address = echo.until(r"^(10\.8\.0\.5\d)/24 from 10\.8\.0\.1")[1]
+                echo.until("10.8.0.1: 10.8.0.1, answers")
+                echo.until("ready")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    client.connect((address, 7))
+                    client.send(DATA[:3000])
+                    self.assertEqual(client.recv(65536), DATA[:3000])
+                self.assertEqual(echo.end(), 0)
 
 
 if __name__ == "__main__":
