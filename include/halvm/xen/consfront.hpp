@@ -5,6 +5,9 @@
 // The page stays when the back end goes, with what was not taken and not read: one that comes back goes on where the
 // last one stopped. One that breaks the rules, or whose node goes, ends the console: what waits fails, now and later,
 // and nothing else is harmed.
+//
+// Their back end is a QEMU that libxl starts in dom0. xenconsoled, as of Xen 4.17, serves the first console of a domain
+// alone, whatever else the XenStore says.
 #pragma once
 
 #include <halvm/contract.hpp>
