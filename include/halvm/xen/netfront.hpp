@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The front half of Xen's virtual network interfaces. Here is the device: its handshake, its life, and the NIC that
-// programs use; what travels in its rings is net_rx.hpp and net_tx.hpp. [xen/io/netif.h]
+// The front half of Xen's virtual network interfaces. Here is the device: its life, and the NIC that programs use. What
+// the two ends agree on is net_handshake.hpp, what travels in its rings net_rx.hpp and net_tx.hpp. [xen/io/netif.h]
 //
 // A back end that closes and comes back is connected to again; until then there is no link, and what is sent is lost,
 // as it is on a cable. One that breaks the rules, or whose node goes, ends the device: every wait fails, now and later,
@@ -16,6 +16,7 @@
 #include <halvm/fiber/errors.hpp>
 #include <halvm/fiber/spawn.hpp>
 #include <halvm/xen/frontend.hpp>
+#include <halvm/xen/net_handshake.hpp>
 #include <halvm/xen/net_headers.hpp>
 #include <halvm/xen/net_queue.hpp>
 
@@ -33,32 +34,6 @@
 #include <vector>
 
 namespace halvm::xen {
-
-struct netfront_options {
-    std::uint32_t queues = 1;  ///< at most; one VCPU has use for one
-    /// Of each queue: pages for what is received, and how many of them wait in the ring at most.
-    std::uint32_t receive_pages = 272;
-    std::uint32_t receive_ring = 256;
-    /// Of all queues together: pages, and halves of pages, for what is sent.
-    std::uint32_t transmit_pages = 96;
-    std::uint32_t transmit_halves = 64;
-    std::size_t copied = 256;        ///< bytes of a frame that is copied rather than granted or handed up, at most
-    bool receive_blank = true;       ///< frames with blank checksums
-    bool receive_joined = true;      ///< joined segments; only with blank checksums
-    bool split_channels = true;      ///< a port for each direction, when the back end can
-    bool multicast_control = false;  ///< only those groups that join() named, when the back end can
-    bool trusted = true;             ///< false: grant nothing but the device's own memory, and copy the rest there
-    std::chrono::nanoseconds patience = std::chrono::seconds{30};  ///< for the back end to connect
-};
-
-/// What was agreed on with the back end, besides what info() says.
-struct netfront_features {
-    std::uint32_t queues = 0;
-    bool scatter_gather = false;
-    bool split_channels = false;
-    bool multicast_control = false;
-    bool trusted = true;
-};
 
 struct netfront_counters {
     std::uint64_t notifications = 0;  ///< sent
@@ -271,8 +246,6 @@ private:
     static constexpr std::uint32_t most_slots = XEN_NETIF_NR_SLOTS_MIN + 1;
     // Fewer empty pages than these are shown to the back end when there is nothing else to do.
     static constexpr std::uint32_t few_pages = 16;
-    static constexpr std::uint32_t longest_frame = 0xffff;
-    static constexpr std::uint32_t link_header = ethernet::header_size + ethernet::tag_size;
 
     // 1. The handshake.
 
@@ -284,13 +257,16 @@ private:
         constexpr std::array ready{device_state::init_wait};
         if (auto there = device_->wait_for(ready, limit); !there)
             return failure(there.error());
-        nic_info offered{};
-        offered.link_up = false;
-        if (auto done = read_offers(offered, limit); !done)
-            return done;
+        // What was made for fewer serves no more.
+        const auto answers =
+            read_net_offers(*device_, options_, receive_pool_ ? agreed.queues : options_.queues, limit);
+        if (!answers)
+            return failure(answers.error());
+        agreed = answers->features;
+        nic_info offered = answers->info;
         if (auto done = open_queues(offered); !done)
             return done;
-        if (auto done = announce(limit); !done)
+        if (auto done = announce_net(*device_, options_, agreed, queues_, limit); !done)
             return done;
         if (auto done = device_->await_connected(limit); !done)
             return done;
@@ -308,73 +284,6 @@ private:
 
     [[nodiscard]] bool has_carrier(const wait_limit& limit) {
         return device_->offered("carrier", 1u, limit).value_or(1) != 0;
-    }
-
-    result<void> read_offers(nic_info& into, const wait_limit& limit) {
-        std::array<unsigned, 8> number{};
-        constexpr std::array<std::pair<const char*, unsigned>, 8> names{{{"feature-rx-copy", 0},
-                                                                         {"feature-sg", 0},
-                                                                         {"feature-gso-tcpv4", 0},
-                                                                         {"feature-gso-tcpv6", 0},
-                                                                         {"feature-no-csum-offload", 0},
-                                                                         {"feature-ipv6-csum-offload", 0},
-                                                                         {"feature-split-event-channels", 0},
-                                                                         {"feature-multicast-control", 0}}};
-        for (std::size_t i = 0; i != names.size(); ++i) {
-            const auto value = device_->offered(names[i].first, names[i].second, limit);
-            if (!value)
-                return failure(value.error());
-            number[i] = *value;
-        }
-        const auto [copies, sg, gso4, gso6, no_csum4, csum6, split, multicast] = number;
-        if (copies == 0)
-            return failure(error{std::make_error_code(std::errc::bad_message),
-                                 "use a NIC whose back end does not copy:", device_->backend()});
-        const auto queues = device_->offered("multi-queue-max-queues", 1u, limit);
-        if (!queues)
-            return failure(queues.error());
-        // What was made for fewer serves no more.
-        agreed.queues = std::clamp(*queues, 1u, receive_pool_ ? agreed.queues : options_.queues);
-        agreed.scatter_gather = sg != 0;
-        agreed.split_channels = options_.split_channels && split != 0;
-        agreed.multicast_control = options_.multicast_control && multicast != 0;
-        const auto trust = store_.read_number<unsigned>(path() + "/trusted", limit);
-        agreed.trusted = options_.trusted && trust.value_or(1) != 0;
-
-        if (auto done = read_identity(into, limit); !done)
-            return done;
-        into.queues = static_cast<std::uint16_t>(agreed.queues);
-        into.most_pieces = XEN_NETIF_NR_SLOTS_MIN;
-        into.transmit.checksum_ipv4 = no_csum4 == 0;
-        into.transmit.checksum_ipv6 = csum6 != 0;
-        into.transmit.longest_tcp_ipv4 = sg != 0 && gso4 != 0 && no_csum4 == 0 ? longest_frame : 0;
-        into.transmit.longest_tcp_ipv6 = sg != 0 && gso6 != 0 && csum6 != 0 ? longest_frame : 0;
-        into.receive.checksum_ipv4 = into.receive.checksum_ipv6 = options_.receive_blank;
-        into.receive.longest_tcp_ipv4 = into.receive.longest_tcp_ipv6 =
-            options_.receive_joined ? longest_frame + link_header : 0;
-        return {};
-    }
-
-    /// What the toolstack has decided.
-    result<void> read_identity(nic_info& into, const wait_limit& limit) {
-        const auto text = store_.read(path() + "/mac", limit);
-        if (!text)
-            return failure(text.error());
-        const auto mac = mac_address::parse(*text);
-        if (!mac)
-            return failure(error{mac.error().code(), "use a NIC whose address is none:", *text});
-        if (!mac->is_unicast())
-            return failure(
-                error{std::make_error_code(std::errc::bad_message), "use a NIC whose address is a group's:", *text});
-        into.mac = *mac;
-        const auto mtu = store_.read_number<std::uint32_t>(path() + "/mtu", limit);
-        // Without scatter and gather a frame is one slot, which is no more than a page.
-        const std::uint32_t most = (agreed.scatter_gather ? longest_frame : std::uint32_t{page_size}) - link_header;
-        into.mtu = std::min(mtu.value_or(1500), most);
-        if (into.mtu < 68)
-            return failure(
-                error{std::make_error_code(std::errc::bad_message), "use a NIC whose mtu is below 68:", path()});
-        return {};
     }
 
     result<void> make_memory() {
@@ -424,34 +333,6 @@ private:
             queues_.push_back(std::move(*queue));
         }
         return {};
-    }
-
-    result<void> announce(const wait_limit& limit) {
-        return store_.transact(
-            [&](transaction& nodes) -> result<void> {
-                const std::array<std::pair<const char*, bool>, 8> flags{
-                    {{"/request-rx-copy", true},
-                     {"/feature-rx-notify", true},
-                     {"/feature-sg", true},
-                     {"/feature-no-csum-offload", !options_.receive_blank},
-                     {"/feature-ipv6-csum-offload", options_.receive_blank},
-                     {"/feature-gso-tcpv4", options_.receive_joined},
-                     {"/feature-gso-tcpv6", options_.receive_joined},
-                     {"/request-multicast-control", agreed.multicast_control}}};
-                for (const auto& [name, on] : flags)
-                    if (auto done = nodes.write(path() + name, on ? 1 : 0); !done)
-                        return done;
-                // Also when it is one: there may be the word of another who had the interface before.
-                if (auto done = nodes.write(path() + "/multi-queue-num-queues", queues_.size()); !done)
-                    return done;
-                for (std::size_t i = 0; i < queues_.size(); ++i) {
-                    const auto place = queues_.size() == 1 ? path() : path() + "/queue-" + std::to_string(i);
-                    if (auto done = queues_[i]->describe(nodes, place); !done)
-                        return done;
-                }
-                return nodes.write(path() + "/state", static_cast<unsigned>(device_state::connected));
-            },
-            limit);
     }
 
     // 2. The life of the connection.
