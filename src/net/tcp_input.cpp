@@ -211,7 +211,9 @@ bool connection::take_acknowledgment(const wire::tcp_header& header, std::size_t
     if (ack < una_)
         return true;
     const std::uint32_t window = static_cast<std::uint32_t>(header.window) << send_scale_;
-    const bool is_duplicate = ack == una_ && size == 0 && !header.is_fin && window == send_window_ && next_ != una_;
+    // The answers to probes of a closed window are all the same, and tell of no loss.
+    const bool is_duplicate =
+        !probing_ && ack == una_ && size == 0 && !header.is_fin && window == send_window_ && next_ != una_;
     if (wl1_ < header.sequence || (wl1_ == header.sequence && wl2_ <= ack)) {
         send_window_ = window;
         greatest_window_ = std::max(greatest_window_, window);

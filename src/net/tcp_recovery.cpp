@@ -81,10 +81,10 @@ recovery::event recovery::on_acknowledgment(const report& what) noexcept {
         return told;
     if (acked != 0)
         left_ = 0;
-    if (what.una == what.nxt) {
-        point_ = std::max(point_, what.una);
+    // Keeps up, so that the numbers' going round does not put it ahead.
+    point_ = std::max(point_, what.una - 1u);
+    if (what.una == what.nxt)
         return told;
-    }
     if (what.selective ? found_new_ : what.duplicate) {
         duplicates_ = static_cast<std::uint8_t>(std::min(duplicates_ + 1, 100));
         if (!what.selective)
@@ -122,7 +122,8 @@ void recovery::forget(tcp_sequence una) noexcept {
     urgent_ = false;
     duplicates_ = 0;
     left_ = 0;
-    point_ = high_rxt_ = rescued_ = lost_edge_ = una;
+    high_rxt_ = rescued_ = lost_edge_ = una;
+    point_ = una - 1u;
 }
 
 std::optional<sequence_range> recovery::first_hole(tcp_sequence from, tcp_sequence to,

@@ -35,7 +35,7 @@ public:
 
     explicit recovery(memory& from) noexcept : arrived_{from} {}
 
-    void start(tcp_sequence iss) noexcept { point_ = high_rxt_ = rescued_ = lost_edge_ = iss; }
+    void start(tcp_sequence una) noexcept { forget(una); }
     [[nodiscard]] phase now() const noexcept { return phase_; }
 
     event on_acknowledgment(const report& what) noexcept;
