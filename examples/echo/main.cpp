@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sends back what comes to UDP port 7. Its address is its first argument, as in 10.0.0.2/24, or else a DHCP server's;
-// each further argument is a name or an address that it looks up and pings first.
+// Sends back what comes to UDP port 7. The network is configured by the words of halvm/net/command_line.hpp; each other
+// argument is a name or an address that it looks up and pings first.
 #include <halvm/console.hpp>
 #include <halvm/fiber.hpp>
-#include <halvm/net/dhcp.hpp>
+#include <halvm/net/command_line.hpp>
 #include <halvm/net/dns.hpp>
 #include <halvm/net/stack.hpp>
 #include <halvm/net/udp.hpp>
@@ -20,20 +20,7 @@ namespace {
 using namespace halvm;
 using namespace std::chrono_literals;
 
-/// "10.0.0.2/24", and from whom.
-result<std::string> configure(net::stack& stack, std::string_view address) {
-    if (!address.empty()) {
-        if (const auto done = stack.configure(address); !done)
-            return failure{done.error()};
-        return std::string{address};
-    }
-    const auto lease = stack.dhcp(fiber::within(60s, shutdown_token()));
-    if (!lease)
-        return failure{lease.error()};
-    return std::string{lease->address.to_text()} + " from " + std::string{lease->server.to_text()};
-}
-
-/// "example.org: 192.0.2.80, 0.3 ms".
+/// "example.org: 192.0.2.80, answers".
 std::string look_up(net::stack& stack, std::string_view name) {
     const auto found = stack.dns().resolve(name, fiber::within(10s));
     if (!found)
@@ -53,16 +40,14 @@ int halvm_main() {
         return 1;
     }
     net::stack stack{std::move(*device)};
-    std::string_view address;
-    for (const std::string_view word : arguments())
-        if (address.empty() && word.find('/') != word.npos)
-            address = word;
-    const auto done = configure(stack, address);
-    console.print((done ? *done : done.error().message()) + "\n");
-    if (!done)
+    const auto network = net::configure(stack, arguments(), fiber::within(60s, shutdown_token()));
+    if (!network) {
+        console.print(network.error().message() + "\n");
         return 1;
+    }
+    console.print("Assigned IP: " + std::string{network->address.address().to_text().view()} + "\n");
     for (const std::string_view word : arguments())
-        if (word != address)
+        if (word.find('=') == word.npos)
             console.print(look_up(stack, word) + "\n");
 
     auto socket = stack.udp().bind(7).value();

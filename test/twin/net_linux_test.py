@@ -220,7 +220,7 @@ class StationTest(unittest.TestCase):
     def test_the_example_takes_an_address_and_echoes(self) -> None:
         with linux_network.tap("10.8.0.1/24") as nic, dnsmasq(nic, "10.8.0.50,10.8.0.59"):
             with linux_network.Program([ECHO, nic.address], nic) as echo:
-                address = echo.until(r"^(10\.8\.0\.5\d)/24 from 10\.8\.0\.1")[1]
+                address = echo.until(r"^Assigned IP: (10\.8\.0\.5\d)$")[1]
                 echo.until("10.8.0.1: 10.8.0.1, answers")
                 echo.until("ready")
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

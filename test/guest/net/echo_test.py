@@ -27,7 +27,7 @@ STEPS = {
 
 def main() -> None:
     kernel = Path(sys.argv[1])
-    extra = f"{ADDRESS}/24 {DOM0}"
+    extra = f"ip={ADDRESS}/24 {DOM0}"
     with Lab() as lab, ExitStack() as stack:
         lanes = [stack.enter_context(lab.lane()) for _ in range(2)]
         guest = Guest("echo", kernel, memory_mb=32, nics=(NIC,), command_line=extra)
