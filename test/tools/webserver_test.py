@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""examples/webserver as a process, at the other end of a TAP of Linux's: with dnsmasq, Linux's TCP and Python's HTTP."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import tempfile
+import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import linux_network
+from halvm_cli import ramdisk
+
+PROGRAM = os.environ.get("WEBSERVER", "")
+OURS, LINUX = "10.9.0.2", "10.9.0.1"
+GET = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@contextmanager
+def serving(*words: str, **environment: str) -> Iterator[linux_network.Program]:
+    with linux_network.tap(f"{LINUX}/24") as nic:
+        with linux_network.Program([PROGRAM, f"ip={OURS}/24", *words], nic, **environment) as web:
+            web.until("Serving on")
+            yield web
+
+
+def connected(port: int = 80) -> socket.socket:
+    return socket.create_connection((OURS, port), timeout=60)
+
+
+def everything(client: socket.socket) -> bytes:
+    """All that comes until the server ends."""
+    parts = []
+    while part := client.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+class WebServerTest(unittest.TestCase):
+    def _get(self, target: str, method: str = "GET", **fields: str) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = http.client.HTTPConnection(OURS, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request(method, target, headers=fields)
+        response = connection.getresponse()
+        return response, response.read()
+
+    def test_the_lease_is_used_and_given_back(self) -> None:
+        with linux_network.tap(f"{LINUX}/24") as nic, linux_network.dnsmasq(nic, f"{OURS},{OURS}") as log:
+            with linux_network.Program([PROGRAM], nic) as web:
+                web.until(f"Assigned IP: {OURS}")
+                web.until(f"Serving on http://{OURS}:80/")
+                self.assertIn(b"halvm says hello! You are request 0", self._get("/")[1])
+                self.assertIn(b"You are request 1<", self._get("/")[1])
+                self.assertEqual(web.end(), 0)
+                self.assertIn("Served 2 requests", web.said)
+        self.assertIn("DHCPRELEASE", "".join(log))
+
+    def test_pages_about_itself_and_the_access_log(self) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as syslog:
+            with serving("log", f"syslog={LINUX}:5140", "port=80") as web:
+                syslog.bind((LINUX, 5140))
+                syslog.settimeout(60)
+                for target, words in (
+                    ("/status", b"connections</td><td>1 open, 1 in all"),
+                    ("/metrics", b'\nhttp_responses_total{code="2xx"} 1\n'),
+                ):
+                    response, body = self._get(target)
+                    self.assertEqual(response.status, 200)
+                    self.assertIn(words, body)
+                    self.assertRegex(web.line(), rf"^{LINUX} GET {target} 200 \d+ \d+$")
+                    message = syslog.recv(2000).decode()
+                    self.assertRegex(message, rf"^<134>1 \S+Z {OURS} webserver - access - {LINUX} GET {target} 200 ")
+                self.assertEqual(self._get("/nowhere")[0].status, 404)
+                self.assertEqual(self._get("/hello", "DELETE")[0].status, 405)
+
+    def test_a_site_of_a_hundred_files(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            site = Path(scratch) / "site"
+            site.mkdir()
+            files = {f"file{number}.txt": os.urandom(number * 500) for number in range(100)}
+            files["index.html"] = b"<h1>site</h1>" * 1000
+            for name, content in files.items():
+                (site / name).write_bytes(content)
+            archive = Path(scratch) / "site.tar"
+            ramdisk.pack(site, archive)
+            with serving(HALVM_RAMDISK=str(archive)):
+                connection = http.client.HTTPConnection(OURS, timeout=60)
+                for name, content in files.items():
+                    connection.request("GET", f"/{name}")
+                    response = connection.getresponse()
+                    self.assertEqual((response.status, response.read()), (200, content), name)
+                connection.close()
+                self.assertEqual(self._get("/")[1], files["index.html"])
+                packed, body = self._get("/", **{"Accept-Encoding": "gzip"})
+                self.assertEqual(packed.getheader("Content-Encoding"), "gzip")
+                self.assertLess(len(body), 1000)
+                part, body = self._get("/file99.txt", Range="bytes=40000-40009")
+                self.assertEqual((part.status, body), (206, files["file99.txt"][40000:40010]))
+                same, _ = self._get("/", **{"If-None-Match": self._get("/")[0].getheader("ETag")})
+                self.assertEqual(same.status, 304)
+                self.assertEqual(self._get("/../../etc/passwd")[0].status, 400)
+                self.assertIn(b"You are request 0", self._get("/hello")[1])
+
+    def test_hostile_clients_do_not_keep_a_good_one_from_being_served(self) -> None:
+        with serving():
+            hostile = [connected() for _ in range(300)]
+            for number, client in enumerate(hostile):
+                # Slow heads, nothing at all, a body that does not come, garbage behind a request.
+                client.sendall((b"GET / HTTP/1.1\r\nHo", b"", b"POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
+                                GET + b"\x00\xff" * 500)[number % 4])
+            self.assertIn(b"halvm says hello!", self._get("/hello")[1])
+            self.assertRegex(everything(hostile[3]), rb"(?s)^HTTP/1.1 200 OK.*HTTP/1.1 400 Bad Request")
+            with connected() as huge:
+                huge.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 17_000)
+                self.assertTrue(everything(huge).startswith(b"HTTP/1.1 431 "))
+            self.assertIn(b"halvm says hello!", self._get("/hello")[1])
+            for client in hostile:
+                client.close()
+
+    def test_requests_in_one_piece_are_answered_in_order(self) -> None:
+        with serving(), connected() as client:
+            client.sendall(GET * 100)
+            client.shutdown(socket.SHUT_WR)
+            numbers = re.findall(rb"You are request (\d+)", everything(client))
+            self.assertEqual([int(number) for number in numbers], list(range(100)))
+
+    def test_a_link_that_goes_and_returns(self) -> None:
+        with serving():
+            with connected() as client:
+                client.sendall(GET)
+                self.assertIn(b"request 0", client.recv(4096))
+                linux_network.ip("link", "set", "halvm0", "down")
+                linux_network.ip("link", "set", "halvm0", "up")
+                client.sendall(GET)
+                self.assertIn(b"request 1", client.recv(4096))
+
+    def test_what_is_under_way_is_answered_when_it_is_asked_to_end(self) -> None:
+        with serving() as web, connected() as idle, connected() as busy:
+            idle.sendall(GET)
+            idle.recv(4096)
+            busy.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n")
+            web.process.send_signal(signal.SIGTERM)
+            self.assertEqual(everything(idle), b"")
+            busy.close()
+            self.assertEqual(web.process.wait(), 0)
+
+    def test_what_it_cannot_do_it_says(self) -> None:
+        with tempfile.NamedTemporaryFile() as file, linux_network.tap(f"{LINUX}/24") as nic:
+            file.write(b"no tar" * 200)
+            file.flush()
+            for words, environment, said in (
+                (["port=http"], {}, "read port=http: Invalid argument"),
+                (["port=80", "syslog=nobody"], {}, "read syslog=nobody"),
+                ([f"ip={OURS}/99"], {}, f"read ip={OURS}/99"),
+                ([], {"HALVM_RAMDISK": file.name}, "read a tar archive, at byte 0: Invalid argument"),
+                ([], {"HALVM_RAMDISK": "/nowhere"}, "open the ramdisk /nowhere: No such file or directory"),
+            ):
+                with linux_network.Program([PROGRAM, *words], nic, **environment) as web:
+                    web.until(re.escape(said))
+                    self.assertEqual(web.process.wait(), 2)
+            with linux_network.Program([PROGRAM]) as web:
+                web.until("HALVM_NICS gives this process none")
+                self.assertEqual(web.process.wait(), 2)
+
+
+if __name__ == "__main__":
+    if not PROGRAM:
+        print("skipped: the program is built for HALVM_MACHINE=linux only")
+        raise SystemExit(77)
+    linux_network.main("dnsmasq")
