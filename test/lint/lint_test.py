@@ -34,6 +34,8 @@ CLEAN = {
 
 # (what is planted, the file, what is put at its end, a part of the message that must come)
 PLANTED = [
+    ("a test's name is two of CTest's", "src/core/heap.cpp", 'TEST_CASE("it goes; it comes") {}\n',
+     "a semicolon in a test's name"),
     ("the vocabulary looks down", "include/halvm/error.hpp", "#include <halvm/device/console.hpp>\n",
      "'vocabulary' may not include <halvm/device/console.hpp>"),
     ("a concept knows Xen", "include/halvm/device/console.hpp", "#include <halvm/xen/abi.hpp>\n",

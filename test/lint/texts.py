@@ -12,6 +12,7 @@ CPP = (".hpp", ".cpp")
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b")
 ASM = re.compile(r'\b(?:asm|__asm__|__asm)\b\s*(?:(?:volatile|__volatile__|goto|inline)\b\s*)*\(\s*("")?')
 SYMBOL_NAME = re.compile(r'[\w)\]]\s*(?:asm|__asm__)\s*\("[A-Za-z_]\w*"\)')  # stands behind a declarator
+CASE_OF_TWO = re.compile(r'\bTEST_CASE(?:_TEMPLATE)?\("[^"\n]*;')
 ASM_HOMES = ("src/arch/", "src/boot/", "test/")  # tests attack the machine with instructions of their own
 
 
@@ -58,6 +59,13 @@ def check_asm(path: str, text: str) -> Iterator[tuple[int, str]]:
             yield _line(text, match.start()), "assembly belongs in src/arch or src/boot"
 
 
+def check_case_names(path: str, text: str) -> Iterator[tuple[int, str]]:
+    """CTest gets the names as a list of CMake's, in which a semicolon parts two."""
+    if path.endswith(CPP):
+        for match in CASE_OF_TWO.finditer(text):
+            yield _line(text, match.start()), "a semicolon in a test's name: CTest takes it for two tests"
+
+
 def check_python(path: str, text: str) -> Iterator[tuple[int, str]]:
     first = text.split("\n", 1)[0]
     if path.endswith(".py") or (first.startswith("#!") and "python" in first):
@@ -77,4 +85,4 @@ def check_shell(path: str, text: str) -> Iterator[tuple[int, str]]:
         yield 1, f"{shell} -n: {done.stderr.strip()}"
 
 
-CHECKS = (check_licence, check_unfinished, check_whitespace, check_asm, check_python, check_shell)
+CHECKS = (check_licence, check_unfinished, check_whitespace, check_asm, check_case_names, check_python, check_shell)
