@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`halvm run --on linux`: examples/packet-counter in a network of its own, by slirp4netns."""
+"""`halvm run --on linux`: examples/packet-counter and examples/echo in a network of their own, by slirp4netns."""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent.parent.parent / "tools"
 PROGRAM = os.environ.get("PACKET_COUNTER", "")
+ECHO = os.environ.get("ECHO", "")
 IN_NAMESPACE = ["unshare", "--user", "--map-root-user", "--net", "--"]
 HALVM = [sys.executable, "-B", "-m", "halvm_cli"]
 
@@ -33,6 +34,21 @@ class UserNetworkTest(unittest.TestCase):
             self.assertEqual(run.stdout.readlines()[-1], "ARP: 1 frames, 42 bytes\n")
             self.assertEqual(run.wait(), 0)
 
+    def test_datagrams_come_back_through_a_forwarded_port(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [*HALVM, "run", ECHO, "--on", "linux", "--forward", f"{port}:7/udp"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            while "ready" not in (said := run.stdout.readline()):
+                self.assertNotEqual(said, "", "it ended before it was ready")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(60)
+                client.sendto(b"there and back", ("127.0.0.1", port))
+                self.assertEqual(client.recvfrom(100), (b"there and back", ("127.0.0.1", port)))
+            run.terminate()
+            run.stdout.read()
+
     def test_what_it_started_ends_with_it(self) -> None:
         command = [*HALVM, "run", PROGRAM, "--on", "linux"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
@@ -48,8 +64,8 @@ class UserNetworkTest(unittest.TestCase):
 
 
 def missing() -> str:
-    if not PROGRAM:
-        return "the program is built for HALVM_MACHINE=linux only"
+    if not PROGRAM or not ECHO:
+        return "the programs are built for HALVM_MACHINE=linux only"
     if subprocess.run([*IN_NAMESPACE, "true"], capture_output=True).returncode != 0:
         return "no user and network namespaces here"
     if not Path("/dev/net/tun").exists():

@@ -99,13 +99,17 @@ def _attach(stack: ExitStack, pid: int, forwards: Sequence[Forward]) -> None:
     # It ends when nobody holds the other end of this, however we end.
     ending, _held = _pipe(stack)
     log = stack.enter_context(open(folder / "log", "w+"))
+    # The program reaches nothing of this machine's loopback. But answers to datagrams that came from there do not pass
+    # slirp4netns either, unless it may.
+    datagrams = any(forward.protocol == "udp" for forward in forwards)
+    options = () if datagrams else ("--disable-host-loopback",)
     process = subprocess.Popen(
         [
             "slirp4netns",
             f"--ready-fd={tell_ready.fileno()}",
             f"--exit-fd={ending.fileno()}",
             f"--api-socket={folder / 'api'}",
-            "--disable-host-loopback",
+            *options,
             str(pid),
             INTERFACE,
         ],
