@@ -81,7 +81,7 @@ def main(arguments: argparse.Namespace) -> int:
         # Who does not want QEMU, or cannot have it, still gets the other tiers.
         with contextlib.suppress(LabError):
             setup.ensure(packages.HOST)
-    if "tools" in wanted:
+    if {"tools", "twin"} & set(wanted):
         with contextlib.suppress(LabError):
             setup.ensure(packages.TESTS)
     tally = Tally()

@@ -40,8 +40,8 @@ NETWORK = ("slirp4netns",)
 # To build halvm and run the lab.
 HOST = (*BUILD, *NETWORK, "qemu-system-x86")
 
-# What the tier tools tries besides; without it those tests are skipped.
-TESTS = ("gdb",)
+# What the tiers tools and twin try besides; without it those tests are skipped.
+TESTS = ("gdb", "iproute2", "dnsmasq-base")
 
 # The rivals of bench/fiber.py.
 FIBER_RIVALS = ("libboost-fiber-dev",)
