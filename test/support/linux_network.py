@@ -40,20 +40,32 @@ _SKIPPED = 77
 def main(*needs: str) -> None:
     """To be called as unittest.main() is. Skips the file when the machine has no namespaces, no TAP devices, or lacks
     one of the programs `needs`."""
-    if os.environ.pop(_INSIDE, None):
-        ip("link", "set", "lo", "up")
+    if is_inside():
         unittest.main()
-    # Where ip and dnsmasq are, which not everybody has in the path.
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
     if reason := missing(*needs):
         print(f"skipped: {reason}")
         sys.exit(_SKIPPED)
+    sys.exit(again_inside())
+
+
+def is_inside() -> bool:
+    """Whether this is what again_inside() has started; then the loopback interface is up."""
+    if not os.environ.pop(_INSIDE, None):
+        return False
+    ip("link", "set", "lo", "up")
+    return True
+
+
+def again_inside() -> int:
+    """Runs the program again in namespaces of its own; its exit status."""
     again = [*_NAMESPACES, sys.executable, "-B", *sys.argv]
-    sys.exit(subprocess.run(again, env={**os.environ, _INSIDE: "1"}).returncode)
+    return subprocess.run(again, env={**os.environ, _INSIDE: "1"}).returncode
 
 
 def missing(*needs: str) -> str:
     """Why no test can run here; empty when they can."""
+    # Where ip and dnsmasq are, which not everybody has in the path.
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     if subprocess.run([*_NAMESPACES, "true"], capture_output=True).returncode != 0:
         return "no user, network and process namespaces here"
     if not Path("/dev/net/tun").exists():
@@ -110,9 +122,9 @@ def _made(name: str, address: str, ipv6: bool, *how: str) -> Iterator[None]:
 
 
 class Machine:
-    """Another Linux on a bridge, which is a network namespace: its interface is eth0."""
+    """Another Linux on a bridge, or at the end of a cable, which is a network namespace: its interface is eth0."""
 
-    def __init__(self, at: Nic, address: str, name: str = "cable") -> None:
+    def __init__(self, at: Nic | None, address: str, name: str = "cable") -> None:
         # /proc is the machine's own, where the process has another number than here.
         script = "read -r number rest </proc/self/stat; echo $number; read -r end"
         self._process = subprocess.Popen(
@@ -123,7 +135,7 @@ class Machine:
         self.enter = ("nsenter", f"--net=/proc/{number}/ns/net", "--")
         self.nic = Nic("eth0", address.partition("/")[0], "")
         ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self._process.pid))
-        ip("link", "set", name, "master", at.interface, "up")
+        ip("link", "set", name, *(("master", at.interface) if at else ()), "up")
         self.run("ip", "address", "add", address, "dev", "eth0")
         self.run("ip", "link", "set", "eth0", "up")
 
