@@ -100,9 +100,11 @@ def without_offloads(interface: str) -> None:
 
 
 class Server:
-    """A process that says a line once it serves; it is killed at the end, and its processor time known then."""
+    """A process that says a line, with `says` in it, once it serves; it is killed at the end, and its processor time
+    known then."""
 
-    def __init__(self, command: Sequence[str | Path], at: Tap | Kernel) -> None:
+    def __init__(self, command: Sequence[str | Path], at: Tap | Kernel, says: str = "") -> None:
+        self._says = says
         self.process = subprocess.Popen(
             [*at.enter, *command],
             env={**os.environ, **at.environment},
@@ -115,10 +117,11 @@ class Server:
 
     def __enter__(self) -> Server:
         assert self.process.stdout is not None
-        self.said = self.process.stdout.readline().strip()
-        if not self.said:
-            raise LabError("a server ended before it served")
-        return self
+        for line in self.process.stdout:
+            if self._says in line:
+                self.said = line.strip()
+                return self
+        raise LabError("a server ended before it served")
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()

@@ -49,6 +49,9 @@ FIBER_RIVALS = ("libboost-fiber-dev",)
 # The rival of bench/net.py, whose sources are not built here.
 NET_RIVALS = ("liblwip-dev",)
 
+# The rival of bench/web.py, and who asks both.
+WEB_RIVALS = ("nginx-light", "wrk")
+
 HYPERVISOR = ("xen-hypervisor-4.17-amd64",)
 
 # A metapackage: what it depends on is the kernel of today.
