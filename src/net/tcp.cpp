@@ -248,11 +248,13 @@ result<tcp_listener> tcp_layer::listen(const tcp_listening& what) {
 }
 
 result<tcp_connection> tcp_layer::connect(const endpoint& remote, const fiber::wait_limit& limit,
-                                          const tcp::connection_options& options) {
+                                          const tcp::connection_options& options, const endpoint& from) {
     constexpr const char* attempted = "connect by TCP to";
     if (remote.port == 0)
         return tcp_failure(std::errc::destination_address_required, attempted, remote);
-    const auto way = stack_.find_path(remote.address);
+    if (!from.address.is_unspecified() && !stack_.is_ours(from.address))
+        return tcp_failure(std::errc::address_not_available, "connect by TCP from", from);
+    const auto way = stack_.find_path(remote.address, from.address);
     if (!way)
         return failure(error{way.error().code(), attempted, remote.to_text().view()});
     if (way->cast != ip_cast::unicast)
@@ -260,7 +262,7 @@ result<tcp_connection> tcp_layer::connect(const endpoint& remote, const fiber::w
     std::unique_ptr<tcp_connection::state> made;
     {
         const stack::batch together{stack_};
-        const auto begun = engine_.connect({{way->source, 0}, remote}, options);
+        const auto begun = engine_.connect({{way->source, from.port}, remote}, options);
         if (!begun)
             return failure(begun.error());
         made = std::make_unique<tcp_connection::state>(*this, **begun);

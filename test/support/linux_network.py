@@ -195,6 +195,50 @@ class Program:
         return self.process.wait()
 
 
+class Station:
+    """A program that does what its input says, a line at a time, and answers each with a line."""
+
+    def __init__(self, command: Sequence[str], nic: Nic) -> None:
+        self.mac = nic.entry.partition("/")[2]
+        self._process = subprocess.Popen(
+            command,
+            env={**os.environ, "HALVM_NICS": nic.entry},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def tell(self, *words: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(" ".join(map(str, words)) + "\n")
+
+    def answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().rstrip("\n")
+
+    def ask(self, *words: object) -> str:
+        self.tell(*words)
+        return self.answer()
+
+    def close(self) -> int:
+        """Its exit status: it ends with its input."""
+        self._process.communicate()
+        return self._process.returncode
+
+
+@contextmanager
+def station(command: Sequence[str], number: int, lan: Nic) -> Iterator[Station]:
+    """One at a bridge, with a MAC address and a cable, tapNUMBER, of its number."""
+    with tap("", f"tap{number}", f"02:00:00:00:00:0{number}", at=lan) as nic:
+        one = Station(command, nic)
+        try:
+            yield one
+        finally:
+            status = one.close()
+        assert status == 0, f"it ended with {status}"
+
+
 class Log(list[str]):
     """Lines that another thread adds."""
 

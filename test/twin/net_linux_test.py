@@ -4,14 +4,13 @@
 import os
 import socket
 import struct
-import subprocess
 import sys
 import unittest
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import linux_network
-from linux_network import Log, Machine, Nic, dnsmasq
+from linux_network import Log, Machine, Nic, Station, dnsmasq
 
 STATION = os.environ.get("STATION", "")
 ECHO = os.environ.get("ECHO", "")
@@ -28,41 +27,10 @@ SERVER = (
 TIMES = ("--dhcp-option=option:T1,2", "--dhcp-option=option:T2,3")
 
 
-class Station:
-    def __init__(self, nic: Nic) -> None:
-        self.mac = nic.entry.partition("/")[2]
-        self._process = subprocess.Popen(
-            [STATION],
-            env={**os.environ, "HALVM_NICS": nic.entry},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-        )  # fmt: skip
-
-    def tell(self, *words: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(" ".join(map(str, words)) + "\n")
-
-    def answer(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().rstrip("\n")
-
-    def ask(self, *words: object) -> str:
-        self.tell(*words)
-        return self.answer()
-
-    def close(self) -> int:
-        self._process.communicate()
-        return self._process.returncode
-
-
 @contextmanager
 def station(number: int, lan: Nic) -> Iterator[Station]:
-    with linux_network.tap("", f"tap{number}", f"02:00:00:00:00:0{number}", at=lan) as nic:
-        one = Station(nic)
-        try:
-            yield one
-        finally:
-            status = one.close()
-        assert status == 0
+    with linux_network.station([STATION], number, lan) as one:
+        yield one
 
 
 def checksum(data: bytes) -> int:

@@ -117,9 +117,10 @@ public:
     /// Blocks until the peer has answered. Errors: std::errc::connection_refused by the peer; timed_out when it has
     /// not answered within tcp::settings::connect_timeout, and by the limit; operation_canceled by the limit;
     /// host_unreachable and its kin, as ICMP said; no_buffer_space at a limit; address_in_use when no port is free;
-    /// not_enough_memory; those of stack::find_path().
+    /// not_enough_memory; those of stack::find_path(). `from` says what of our end is not left to the stack: an address
+    /// of ours, a port [rfc9293 3.9.1.1]; then also address_not_available.
     result<tcp_connection> connect(const endpoint& remote, const fiber::wait_limit& limit = {},
-                                   const tcp::connection_options& options = {});
+                                   const tcp::connection_options& options = {}, const endpoint& from = {});
     /// To the first of a name's addresses that answers. Errors: also those of dns_resolver::resolve().
     result<tcp_connection> connect(std::string_view name, std::uint16_t port, const fiber::wait_limit& limit = {},
                                    const tcp::connection_options& options = {});

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""examples/echo in a domain, and dom0's kernel, which asks who has its address, pings it and sends it datagrams.
+"""examples/echo in a domain, and dom0's kernel, which asks who has its address, pings it, sends it datagrams and connects.
 
 echo_test.py PROGRAM
 """
 
+import hashlib
 import sys
 import time
 from contextlib import ExitStack
@@ -17,12 +18,16 @@ PATIENCE = 100.0
 NIC, ADDRESS, DOM0 = Nic(ISOLATED, "00:16:3e:00:88:03"), "10.0.1.77", "10.0.1.1"
 # Whole and in fragments, with an odd last one; busybox's ping knows the data that must come back.
 SIZES = (0, 1, 56, 1471, 1472, 1473, 2961, 8000, 65507)
+# By TCP, a stream that fills windows and segments.
+TEXT = "".join(f"{number}\n" for number in range(1, 100_001)).encode()
 STEPS = {
     f"arping -c 1 -w 5 -I {ISOLATED} {ADDRESS}": "1 response",
     **{f"ping -c 1 -W 5 -s {size} {ADDRESS}": " 0% packet loss" for size in SIZES},
-    # Of what is in dom0, only bash speaks UDP.
+    # Of what is in dom0, only bash speaks UDP, and busybox's nc TCP.
     f"bash -c 'exec 3<>/dev/udp/{ADDRESS}/7; echo a datagram >&3; timeout 20 head -n 1 <&3'": "a datagram",
-}
+    f"bash -c 'exec 3<>/dev/tcp/{ADDRESS}/7; seq 1 100000 >&3 & timeout 60 head -c {len(TEXT)} <&3 | md5sum'":
+        hashlib.md5(TEXT).hexdigest(),
+}  # fmt: skip
 
 
 def main() -> None:
