@@ -3,8 +3,9 @@
 
 import subprocess
 
+import counted
 from halvm_cli import setup, tree
-from lab import dom0_boot, packages
+from lab import packages
 
 
 def main() -> None:
@@ -15,10 +16,7 @@ def main() -> None:
     for line in said.splitlines():
         print(line)
 
-    tree.build("xen", ["bench_programs"])
-    kernel = tree.build_directory("xen") / "bench" / "programs" / "fiber_counted"
-    run = dom0_boot.run(kernel, dom0_boot.Options(memory_mb=64, icount=True, timeout=120))
-    figures = dict(line.split("\t") for line in run.console.splitlines() if "\t" in line)
+    figures = dict(counted.lines("fiber_counted"))
     bare = figures.pop("bare jump of Boost.Context")
     for metric, instructions in figures.items():
         print(f"domain: {metric}", instructions, "instructions", "bare jump of Boost.Context", bare, sep="\t")

@@ -4,8 +4,9 @@ it takes to parse and to write the headers of a frame."""
 
 import subprocess
 
+import counted
 from halvm_cli import setup, tree
-from lab import dom0_boot, packages
+from lab import packages
 
 
 def main() -> None:
@@ -18,13 +19,7 @@ def main() -> None:
         metric, ours, rival, theirs = line.split("\t")
         print(metric, ours, "GB/s", rival, theirs, sep="\t")
 
-    tree.build("xen", ["bench_programs"])
-    kernel = tree.build_directory("xen") / "bench" / "programs" / "wire_counted"
-    run = dom0_boot.run(kernel, dom0_boot.Options(memory_mb=64, icount=True, timeout=120))
-    for line in run.console.splitlines():
-        if "\t" in line:
-            metric, instructions = line.split("\t")
-            print(f"domain: {metric}", instructions, "instructions", sep="\t")
+    counted.print_lines("wire_counted")
 
 
 main()

@@ -6,15 +6,8 @@ import re
 from pathlib import Path
 
 import linux_guest
-from halvm_cli import tree
-from lab import dom0_boot, measure
-
-
-def lines(program: str) -> list[list[str]]:
-    """The fields of the lines with figures that the program prints."""
-    kernel = tree.build_directory("xen") / "bench" / "programs" / program
-    run = dom0_boot.run(kernel, dom0_boot.Options(memory_mb=64, icount=True, timeout=120))
-    return [line.split("\t") for line in run.console.splitlines() if "\t" in line]
+from counted import lines
+from lab import measure
 
 
 def linux() -> dict[str, str]:
@@ -27,7 +20,6 @@ def linux() -> dict[str, str]:
 
 
 def main() -> None:
-    tree.build("xen", ["bench_programs"])
     figures = dict(lines("hypercall_counted"))
     for metric, instructions in figures.items():
         count = metric.removeprefix("multicall of ")

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import linux_network
+import web_site
 from halvm_cli import ramdisk
 
 PROGRAM = os.environ.get("WEBSERVER", "")
@@ -104,6 +105,12 @@ class WebServerTest(unittest.TestCase):
                 self.assertEqual(same.status, 304)
                 self.assertEqual(self._get("/../../etc/passwd")[0].status, 400)
                 self.assertIn(b"You are request 0", self._get("/hello")[1])
+
+    def test_a_hundred_thousand_requests_leave_no_memory_behind(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            with serving(HALVM_RAMDISK=str(web_site.pack(Path(scratch)))):
+                # A worker more or less makes some of it.
+                self.assertLess(web_site.Load(os.environ["WEB_LOAD"], OURS).growth(100_000), 1 << 20)
 
     def test_hostile_clients_do_not_keep_a_good_one_from_being_served(self) -> None:
         with serving():

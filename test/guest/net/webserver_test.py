@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """examples/webserver in a domain, through QEMU's user network and its DHCP server, until `xl shutdown`.
 
-webserver_test.py PROGRAM [CONNECTIONS [OPEN]]
+webserver_test.py PROGRAM WEB_LOAD [MEMORY CONNECTIONS OPEN REQUESTS]
 
-So many connections one after another, and so many open at once, leave no memory behind.
+With so many MiB of memory so many connections one after another, so many open at once, and so many requests of clients
+of whom some break off, leave no memory behind.
 """
 
 import http.client
@@ -14,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from halvm_cli import ramdisk
+import web_site
+from hot_plug_test import Host
 from lab.domain import Domain, Guest
 from lab.lab import Lab, Settings
 from lab.network import USER, Forward, Nic
@@ -29,29 +31,25 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-class Client:
-    def __init__(self, port: int) -> None:
-        self._port = port
-
+class Client(web_site.Load):
     def get(self, target: str, method: str = "GET") -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE)
         connection.request(method, target)
         response = connection.getresponse()
         answer = response.status, response.read()
         connection.close()
         return answer
 
-    def metric(self, name: str) -> int:
-        _, text = self.get("/metrics")
-        found = re.search(rf"^{name} (\d+)$", text.decode(), re.M)
-        return int(found[1]) if found else sys.exit(f"there is no {name} in:\n{text.decode()}")
-
     def open(self) -> socket.socket:
         """A connection that has been used once."""
-        client = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
-        client.sendall(GET)
-        must(b"halvm says hello!" in client.recv(4096), "a connection is answered")
+        client = socket.create_connection((self.address, self.port), timeout=PATIENCE)
+        greeted(client)
         return client
+
+
+def greeted(client: socket.socket) -> None:
+    client.sendall(GET)
+    must(b"halvm says hello!" in client.recv(4096), "a connection is answered")
 
 
 def must(holds: bool, what: str) -> None:
@@ -63,51 +61,50 @@ def use(web: Client, connections: int, at_once: int) -> None:
     """So many connections one after another, and so many at once."""
     for _ in range(connections):
         web.open().close()
-    used, fibers = web.metric("halvm_memory_used_bytes"), web.metric("halvm_fibers")
+    before = web.settled()
     clients = [web.open() for _ in range(at_once)]
-    opened = web.metric("http_connections_open")
-    must(opened == at_once + 1, f"{opened} of {at_once + 1} are open")
-    must(web.metric("halvm_fibers") <= fibers, "an open connection holds no fiber")
-    print(f"{at_once} open: {(web.metric('halvm_memory_used_bytes') - used) / at_once:.0f} bytes each")
+    now = web.metrics()
+    must(now["http_connections_open"] == at_once + 1, f"{now['http_connections_open']} of {at_once + 1} are open")
+    must(now["halvm_fibers"] <= before["halvm_fibers"], "an open connection holds no fiber")
+    used = now["halvm_memory_used_bytes"] - before["halvm_memory_used_bytes"]
+    print(f"{at_once} open: {used / at_once:.0f} bytes each", flush=True)
     for client in clients[:: max(at_once // 10, 1)]:
-        client.sendall(GET)
-        must(b"halvm says hello!" in client.recv(4096), "one that has been idle is answered")
+        greeted(client)
     for client in clients:
         client.close()
-    while web.metric("http_connections_open") != 1:
-        pass
+    web.settled()
 
 
-def check(web: Client, connections: int, at_once: int) -> None:
-    must(web.get("/") == (200, b"<h1>in a domain</h1>"), "the ramdisk's page comes")
-    must(web.get("/large.bin") == (200, bytes(range(256)) * 2000), "half a megabyte comes whole")
+def check(web: Client, connections: int, at_once: int, requests: int) -> None:
+    must(web.get("/") == (200, web_site.INDEX), "the ramdisk's page comes")
     must(web.get("/nothing")[0] == 404 and web.get("/", "DELETE")[0] == 405, "what is not there is refused")
     must(b"halvm says hello! You are request 0" in web.get("/hello")[1], "the first is greeted")
     use(web, 10, at_once)  # what is kept for the next has its size then
-    used = web.metric("halvm_memory_used_bytes")
+    before = web.settled()
     use(web, connections, at_once)
-    left = web.metric("halvm_memory_used_bytes") - used
-    print(f"after {connections} connections, {at_once} at once: {left} bytes more")
+    left = web.settled()["halvm_memory_used_bytes"] - before["halvm_memory_used_bytes"]
+    print(f"after {connections} connections, {at_once} at once: {left} bytes more", flush=True)
     must(left <= 64 << 10, "connections leave no memory behind")
-    must(web.metric("http_no_memory_total") == 0, "there is memory")
+    left = web.growth(requests)
+    print(f"after {requests} requests: {left} bytes more", flush=True)
+    must(left <= 1 << 20, "requests leave no memory behind")
 
 
 def main() -> None:
-    connections, at_once = (int(word) for word in [*sys.argv[2:], "100", "20"][:2])
+    memory, connections, at_once, requests = (int(word) for word in sys.argv[3:] or "8 100 20 1000".split())
     port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
-        site = Path(scratch) / "site"
-        site.mkdir()
-        (site / "index.html").write_bytes(b"<h1>in a domain</h1>")
-        (site / "large.bin").write_bytes(bytes(range(256)) * 2000)
-        archive = Path(scratch) / "site.tar"
-        ramdisk.pack(site, archive)
-        guest = Guest("webserver", Path(sys.argv[1]), memory_mb=32, nics=(Nic(USER),), ramdisk=archive)
+        archive = web_site.pack(Path(scratch))
+        guest = Guest("webserver", Path(sys.argv[1]), memory_mb=memory, nics=(Nic(USER),), ramdisk=archive)
         guest.command_line = "idle=3600"  # the machine may be slow
         with Lab(Settings(forwards=(Forward(port, 80),), lanes=2)) as lab, lab.lane() as lane, lab.lane() as other:
             with Domain(lab, lane, guest) as domain:
                 until(domain, r"^Serving on http://10\.0\.2\.15:80/$")
-                check(Client(port), connections, at_once)
+                web = Client(sys.argv[2], "127.0.0.1", port, clients=4)
+                check(web, connections, at_once, requests)
+                with web.open() as kept:
+                    Host(other, domain).restart_back_end()
+                    greeted(kept)
                 stopped = other.run(f"xl shutdown {domain.result.domain}")
                 must(stopped.status == 0, f"xl shuts it down: {stopped.text}")
                 until(domain, r"^Served \d+ requests$")
