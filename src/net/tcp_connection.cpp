@@ -54,8 +54,7 @@ void connection::open(const segment_sizes& sizes) {
     arm();
 }
 
-void connection::establish(const handshake& agreed, const segment_sizes& sizes, std::uint32_t window,
-                           std::uint64_t took) {
+void connection::establish(const handshake& agreed, const segment_sizes& sizes, std::uint32_t window) {
     iss_ = agreed.iss;
     irs_ = agreed.irs;
     una_ = next_ = most_ = buffer_at_ = iss_ + 1;
@@ -76,10 +75,9 @@ void connection::establish(const handshake& agreed, const segment_sizes& sizes, 
     wl1_ = irs_;
     wl2_ = una_;
     set_mss(agreed.peer_mss, sizes.send);
-    if (took != 0)
-        rtt_.sample(took, engine_.how());
-    else
-        syn_repeated_ = true;
+    syn_repeated_ = agreed.repeated;
+    if (agreed.took != 0)
+        rtt_.sample(agreed.took, engine_.how());
     state_ = state::established;
     begin_to_send();
 }
@@ -248,6 +246,11 @@ void connection::arm_retransmission() noexcept {
     }
 }
 
+instant connection::given_up_at() const noexcept {
+    return retransmit_at_ == fiber::never || is_connecting() ? fiber::never
+                                                             : progress_at_ + nanoseconds(options_.user_timeout);
+}
+
 void connection::retransmission_due() {
     retransmit_at_ = fiber::never;
     const instant now = now_is();
@@ -258,7 +261,7 @@ void connection::retransmission_due() {
         next_ = iss_;
         return send_syn();
     }
-    if (now - progress_at_ >= nanoseconds(options_.user_timeout)) {
+    if (now >= progress_at_ + nanoseconds(options_.user_timeout)) {
         ++engine_.counters().timed_out;
         send_reset();
         return end(soft_failure_ != std::errc{} ? soft_failure_ : std::errc::timed_out);
@@ -299,7 +302,7 @@ void connection::ring_now() {
         ++engine_.counters().delayed_acknowledgments;
         send_acknowledgment();
     }
-    if (now >= retransmit_at_)
+    if (now >= std::min(retransmit_at_, given_up_at()))
         retransmission_due();
     if (is_open() && options_.keep_alive && next_ == una_ && may_send_data() &&
         now >=
@@ -321,7 +324,7 @@ void connection::ring_now() {
 void connection::arm() {
     if (!is_open())
         return;
-    instant first = std::min({retransmit_at_, acknowledge_at_, life_ends_at_});
+    instant first = std::min({retransmit_at_, acknowledge_at_, life_ends_at_, given_up_at()});
     if (options_.keep_alive && next_ == una_ && may_send_data())
         first = std::min(first, heard_at_ + nanoseconds(options_.keep_alive_idle) +
                                     probes_ * nanoseconds(options_.keep_alive_interval));

@@ -75,7 +75,12 @@ bool engine::is_limited(bucket_limit& by, unsigned per_second) noexcept {
 }
 
 bool engine::may_challenge() noexcept {
-    if (is_limited(challenges_, settings_.challenge_acks_per_second)) {
+    // Somebody who is not the peer could count how many are left, and so learn whether one was sent to the peer: he is
+    // not to know how many there are in a second. [Cao et al., 2016]
+    const unsigned most = settings_.challenge_acks_per_second;
+    if (challenges_.second != now() / 1'000'000'000 || most_challenges_ == 0)
+        most_challenges_ = most / 2 + static_cast<unsigned>(network_.random() % (most + 1));
+    if (is_limited(challenges_, most_challenges_)) {
         ++counters_.challenges_limited;
         return false;
     }

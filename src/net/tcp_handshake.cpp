@@ -164,12 +164,13 @@ bool engine::receive_half_open(half_open_entry& one, const flow& way, const wire
         return true;
     }
     listener& to = *one.to;
-    const handshake agreed = one.agreed;
+    handshake agreed = one.agreed;
     const segment_sizes sizes = one.sizes;
     // What was answered more than once measures nothing [rfc6298 3].
-    const std::uint64_t took = one.tries == 0 ? std::max<std::uint64_t>(now() - one.began, 1) : 0;
+    agreed.repeated = one.tries != 0;
+    agreed.took = agreed.repeated ? 0 : std::max<std::uint64_t>(now() - one.began, 1);
     drop(one);
-    if (connection* const made = establish(to, way, agreed, sizes, header, took)) {
+    if (connection* const made = establish(to, way, agreed, sizes, header)) {
         made->arrive(header, data);
         reap(*made);
     }
@@ -177,14 +178,14 @@ bool engine::receive_half_open(half_open_entry& one, const flow& way, const wire
 }
 
 connection* engine::establish(listener& at, const flow& way, const handshake& agreed, const segment_sizes& sizes,
-                              const wire::tcp_header& header, std::uint64_t took) {
+                              const wire::tcp_header& header) {
     auto made = make(way, at.options_);
     if (!made) {
         reset(way, header, 0);
         return nullptr;
     }
     connection& one = **made;
-    one.establish(agreed, sizes, static_cast<std::uint32_t>(header.window) << agreed.send_scale, took);
+    one.establish(agreed, sizes, static_cast<std::uint32_t>(header.window) << agreed.send_scale);
     one.waits_at_ = &at;
     at.queue_.push_back(one);
     ++counters_.accepted;
@@ -229,7 +230,7 @@ bool engine::receive_cookie(listener& at, const flow& way, const wire::tcp_heade
         }
     }
     ++counters_.cookies_accepted;
-    if (connection* const made = establish(at, way, agreed, *sizes, header, 0)) {
+    if (connection* const made = establish(at, way, agreed, *sizes, header)) {
         made->arrive(header, data);
         reap(*made);
     }

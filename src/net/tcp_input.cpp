@@ -141,6 +141,15 @@ void connection::arrive(const wire::tcp_header& header, payload_view data) {
             return arm();
         }
     }
+    if (state_ == state::syn_received && header.is_syn && !header.is_rst && header.sequence == irs_ &&
+        header.acknowledgment == most_) {
+        // Both ends have begun at once, and this is the peer's last step [rfc9293 3.5, figure 7].
+        wire::tcp_header last = header;
+        last.is_syn = false;
+        last.sequence = receive_next();
+        acknowledge_now_ = true;
+        return arrive(last, data);
+    }
     if (!is_acceptable(header, data.size())) {
         answer_unacceptable(header, data.size());
         return arm();
@@ -222,6 +231,7 @@ bool connection::take_acknowledgment(const wire::tcp_header& header, std::size_t
     }
     const tcp_sequence before = una_;
     const std::uint32_t flight = in_flight();
+    const bool was_timed_out = recovery_.now() == recovery::phase::timed_out;
     if (ack > una_)
         acknowledge_new(header);
     else if (probing_)
@@ -248,10 +258,13 @@ bool connection::take_acknowledgment(const wire::tcp_header& header, std::size_t
         ++engine_.counters().recoveries;
         timing_ = false;
         congestion_.apply([&](auto& control) { control.on_loss(in_flight(), now); });
-    } else if (una_ != before && told == recovery::event::nothing && recovery_.now() != recovery::phase::recovering) {
+    } else if (una_ != before && recovery_.now() != recovery::phase::recovering &&
+               (told == recovery::event::nothing || was_timed_out)) {
         const std::uint32_t window_now = congestion_.window();
         const bool is_used = used_up_ || (window_now < congestion_.threshold() && flight >= window_now / 2);
-        const acknowledged what{.size = static_cast<std::uint32_t>(una_ - before),
+        // The end of it may acknowledge much that had long arrived [rfc3465 2.3].
+        const auto newly = static_cast<std::uint32_t>(una_ - before);
+        const acknowledged what{.size = told == recovery::event::nothing ? newly : std::min<std::uint32_t>(newly, mss_),
                                 .now = now,
                                 .smoothed_rtt = rtt_.smoothed(),
                                 .used_up = is_used};
@@ -322,8 +335,12 @@ void connection::take_data(const wire::tcp_header& header, payload_view data) {
     tcp_sequence at = header.sequence + (header.is_syn ? 1u : 0u);
     bool has_fin = header.is_fin;
     // What is behind the peer's FIN is nobody's.
-    if (fin_received_ || (fin_is_known_ && at > peer_fin_))
+    if (fin_received_ || (fin_is_known_ && at >= peer_fin_)) {
+        acknowledge_now_ = acknowledge_now_ || !data.empty();
         data = {};
+    } else if (fin_is_known_ && at + static_cast<std::uint32_t>(data.size()) > peer_fin_) {
+        data.trim_back(data.size() - static_cast<std::uint32_t>(peer_fin_ - at));
+    }
     if (const tcp_sequence data_ends = at + static_cast<std::uint32_t>(data.size()); data_ends > edge_) {
         const auto beyond = static_cast<std::uint32_t>(data_ends - edge_);
         data.trim_back(std::min<std::size_t>(beyond, data.size()));
@@ -333,7 +350,7 @@ void connection::take_data(const wire::tcp_header& header, payload_view data) {
     if (has_fin && !fin_is_known_) {
         peer_fin_ = at + static_cast<std::uint32_t>(data.size());
         // One in front of what the peer has sent already is no end.
-        fin_is_known_ = peer_fin_ >= received_.next();
+        fin_is_known_ = peer_fin_ >= received_.end();
     }
     if (!data.empty()) {
         engine_.counters().bytes_received += data.size();

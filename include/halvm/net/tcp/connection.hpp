@@ -45,6 +45,8 @@ struct handshake {
     bool stamped = false;
     std::uint32_t peer_stamp = 0;
     std::uint32_t stamp_offset = 0;
+    bool repeated = false;   ///< it took more than one try
+    std::uint64_t took = 0;  ///< nanoseconds; 0 when that is not known
 };
 
 class connection : public alarm {
@@ -100,7 +102,7 @@ private:
 
     // Of the engine.
     void open(const segment_sizes& sizes);
-    void establish(const handshake& agreed, const segment_sizes& sizes, std::uint32_t window, std::uint64_t took);
+    void establish(const handshake& agreed, const segment_sizes& sizes, std::uint32_t window);
     void arrive(const wire::tcp_header& header, payload_view data);
     void unreachable(std::errc why, bool is_hard, tcp_sequence quoted);
     void path_narrowed(tcp_sequence quoted, std::uint16_t size);
@@ -144,6 +146,7 @@ private:
     // tcp_connection.cpp
     void set_mss(std::uint16_t peer, std::uint16_t path) noexcept;
     void retransmission_due();
+    [[nodiscard]] instant given_up_at() const noexcept;
     void arm();
     void arm_retransmission() noexcept;
     void tell() noexcept;

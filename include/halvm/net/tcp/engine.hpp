@@ -149,7 +149,7 @@ private:
     void half_open_due(half_open_entry& one) noexcept;
     void drop(half_open_entry& one) noexcept;
     connection* establish(listener& at, const flow& way, const handshake& agreed, const segment_sizes& sizes,
-                          const wire::tcp_header& header, std::uint64_t took);
+                          const wire::tcp_header& header);
     std::uint32_t cookie(const flow& way, tcp_sequence irs, std::uint32_t count, unsigned mss) const noexcept;
     void time_wait_due() noexcept;
 
@@ -167,6 +167,7 @@ private:
     fixed_table<half_open_entry, table_hash> half_open_;
     fixed_table<time_wait_entry, table_hash> time_waits_;
     bucket_limit challenges_;
+    unsigned most_challenges_ = 0;  // in this second
     bucket_limit resets_;
     tcp_sequence floor_{};  // a reused connection's sequence numbers begin above it [rfc6191]
     bool has_floor_ = false;

@@ -24,6 +24,8 @@ public:
     void start(tcp_sequence next) noexcept { next_ = next; }
     /// Where the stream is whole up to: RCV.NXT, as long as no FIN was taken.
     [[nodiscard]] tcp_sequence next() const noexcept { return next_; }
+    /// The end of all that has come.
+    [[nodiscard]] tcp_sequence end() const noexcept { return ahead_.empty() ? next_ : ahead_.last().end; }
     /// Bytes that nobody has read.
     [[nodiscard]] std::uint32_t readable() const noexcept { return readable_; }
     [[nodiscard]] bool has_gap() const noexcept { return !ahead_.empty(); }
@@ -54,15 +56,17 @@ public:
             release_if_empty();
             return outcome::dropped;
         }
-        recent_ = {at, recent_[0], recent_[1]};
+        recent_ = {at, recent_[0], recent_[1], recent_[2]};
         return outcome::out_of_order;
     }
 
     /// The blocks that a segment with room for `most` of them says: first the range that came last, then those
     /// before it. [rfc2018 4]
     void report(wire::tcp_sack_blocks& into, std::size_t most) const noexcept {
+        // One that says what came twice says nothing of what is there [rfc2883 4].
+        const std::size_t before = into.size();
         const auto is_in = [&](const sequence_range& range) {
-            return std::find(into.begin(), into.end(), range) != into.end();
+            return std::find(into.begin() + before, into.end(), range) != into.end();
         };
         for (const tcp_sequence one : recent_)
             if (const sequence_range* const range = ahead_.find(one))
@@ -117,7 +121,7 @@ private:
 
     stream_buffer data_;
     range_set ahead_;
-    std::array<tcp_sequence, 3> recent_{};
+    std::array<tcp_sequence, 4> recent_{};
     tcp_sequence next_{};
     std::uint32_t readable_ = 0;
 };

@@ -48,7 +48,7 @@ struct settings {
     std::chrono::seconds connect_timeout{180};     ///< [rfc9293 3.8.3]
     unsigned syn_ack_retries = 5;
 
-    unsigned challenge_acks_per_second = 100;  ///< [rfc5961 7]
+    unsigned challenge_acks_per_second = 100;  ///< on average: from half to one and a half of it [rfc5961 7]
     unsigned resets_per_second = 500;          ///< in answer to what belongs to no connection
     bool timestamps = true;
     bool window_scale = true;
