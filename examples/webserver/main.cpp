@@ -2,6 +2,7 @@
 // A web server: a static site, and pages about itself. Its words, besides those of halvm/net/command_line.hpp:
 //
 //   port=80             where it listens
+//   patience=60         seconds that a DHCP server has to answer
 //   idle=60             seconds after which a connection ends on which nothing is asked
 //   log                 each request, on the console
 //   syslog=10.0.0.5     each request, to this syslog server; with :PORT behind it when that is not 514
@@ -35,6 +36,7 @@ using namespace std::chrono_literals;
 
 struct wish {
     std::uint16_t port = 80;
+    std::uint32_t patience = 60;
     std::uint32_t idle = 60;
     bool log = false;
     std::optional<net::endpoint> syslog{};
@@ -55,6 +57,9 @@ result<wish> read_words() {
         };
         if (const auto port = value_of(word, "port=")) {
             if (!number(*port, made.port))
+                return refuse(std::make_error_code(std::errc::invalid_argument));
+        } else if (const auto patience = value_of(word, "patience=")) {
+            if (!number(*patience, made.patience))
                 return refuse(std::make_error_code(std::errc::invalid_argument));
         } else if (const auto idle = value_of(word, "idle=")) {
             if (!number(*idle, made.idle))
@@ -125,7 +130,8 @@ int halvm_main() {
     if (!device)
         return fails(device.error());
     net::stack stack{std::move(*device)};
-    const auto network = net::configure(stack, arguments(), fiber::within(60s, asked));
+    const auto network =
+        net::configure(stack, arguments(), fiber::within(std::chrono::seconds{words->patience}, asked));
     if (!network)
         return fails(network.error());
     const std::string address{network->address.address().to_text().view()};

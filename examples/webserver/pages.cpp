@@ -49,6 +49,26 @@ td + td { text-align: right; font-variant-numeric: tabular-nums }
 <h1>halvm says hello!</h1>
 )";
 
+/// Each NIC's own figures; the first is "0".
+void nic_metrics(http::metrics& all, net::stack& stack) {
+    const auto each = [&](auto figure) {
+        for (std::size_t number = 1; number < stack.interfaces(); ++number)
+            all.value("nic", std::to_string(number - 1), figure(stack.at(number)));
+    };
+    const auto traffic = [&](const std::string& which, nic_traffic nic_statistics::*way) {
+        all.counter("nic_" + which + "_frames_total", "Frames.");
+        each([&](const net::interface& one) { return (one.statistics().*way).packets; });
+        all.counter("nic_" + which + "_bytes_total", "Bytes of them.");
+        each([&](const net::interface& one) { return (one.statistics().*way).bytes; });
+        all.counter("nic_" + which + "_lost_frames_total", "Frames that were lost on the way.");
+        each([&](const net::interface& one) { return (one.statistics().*way).lost(); });
+    };
+    all.gauge("nic_up", "Whether it has a link.");
+    each([](const net::interface& one) { return std::uint64_t{one.is_up()}; });
+    traffic("received", &nic_statistics::received);
+    traffic("transmitted", &nic_statistics::transmitted);
+}
+
 /// A table of names and values.
 class table {
 public:
@@ -120,9 +140,10 @@ http::response metrics_page(const subject& about) {
     all.counter("http_evicted_total", "Idle connections that made place for others.").value(web.evicted);
     all.counter("http_broken_total", "Connections that broke off.").value(web.broken);
     all.counter("http_no_memory_total", "Times that memory ran out.").value(web.no_memory);
-    all.counter("nic_received_frames_total", "Frames.").value(net.link.received);
-    all.counter("nic_transmitted_frames_total", "Frames.").value(net.link.transmitted);
-    all.counter("nic_dropped_frames_total", "Frames that were dropped, by reason.")
+    nic_metrics(all, about.stack);
+    all.counter("link_received_frames_total", "Frames that the stack has looked at.").value(net.link.received);
+    all.counter("link_transmitted_frames_total", "Frames that the stack has sent.").value(net.link.transmitted);
+    all.counter("link_dropped_frames_total", "Frames that the stack has dropped, by reason.")
         .value("reason", "queue full", net.link.queue_full)
         .value("reason", "no link", net.link.no_link)
         .value("reason", "malformed", net.link.bad_frame);

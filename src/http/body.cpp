@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <halvm/http/body.hpp>
+#include <halvm/http/message.hpp>
+#include <halvm/http/syntax.hpp>
 
 #include <algorithm>
 
@@ -92,10 +94,20 @@ result<void> body_writer::write(const_bytes part) {
     return to_.put("\r\n");
 }
 
-result<bool> body_writer::finish(std::string_view trailers) {
+void body_writer::trailer(std::string_view name, std::string_view value) {
+    Expects(!name.empty() && syntax::all(name, syntax::token) && !is_of_framing(name));
+    broken_ = broken_ || !syntax::all(value, syntax::value);
+    if (how_ == coding::chunked && !broken_)
+        trailers_.append(name).append(": ").append(value).append("\r\n");
+}
+
+result<bool> body_writer::finish() {
+    if (broken_)
+        return false;
     if (how_ != coding::chunked)
         return how_ != coding::counted || left_ == 0;
-    for (const std::string_view part : {std::string_view{"0\r\n"}, trailers, std::string_view{"\r\n"}})
+    for (const std::string_view part :
+         {std::string_view{"0\r\n"}, std::string_view{trailers_}, std::string_view{"\r\n"}})
         if (auto done = to_.put(part); !done)
             return failure(done.error());
     return true;

@@ -58,6 +58,8 @@ result<void> client::write(const outgoing& what, const fiber::wait_limit& limit)
             return done;
         if (auto done = body.finish(); !done)
             return failure(done.error());
+        else if (!*done)
+            return failure{error{std::make_error_code(std::errc::invalid_argument), "send a trailer"}};
     } else if (auto done = out_.put(what.body); !done) {
         return done;
     }

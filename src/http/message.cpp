@@ -81,6 +81,10 @@ bool same_word(std::string_view left, std::string_view right) noexcept {
     return true;
 }
 
+bool is_of_framing(std::string_view name) noexcept {
+    return same_word(name, "Content-Length") || same_word(name, "Transfer-Encoding") || same_word(name, "Connection");
+}
+
 bool fields::lists(std::string_view name, std::string_view element) const {
     bool found = false;
     for_each_of(name, [&](std::string_view one) { found = found || same_word(one, element); });

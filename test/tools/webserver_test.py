@@ -4,8 +4,10 @@
 import http.client
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import unittest
 from collections.abc import Iterator
@@ -22,9 +24,9 @@ GET = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @contextmanager
-def serving(*words: str, **environment: str) -> Iterator[linux_network.Program]:
+def serving(*words: str, program: str = PROGRAM, **environment: str) -> Iterator[linux_network.Program]:
     with linux_network.tap(f"{LINUX}/24") as nic:
-        with linux_network.Program([PROGRAM, f"ip={OURS}/24", *words], nic, **environment) as web:
+        with linux_network.Program([program, f"ip={OURS}/24", *words], nic, **environment) as web:
             web.until("Serving on")
             yield web
 
@@ -68,6 +70,7 @@ class WebServerTest(unittest.TestCase):
                 for target, words in (
                     ("/status", b"connections</td><td>1 open, 1 in all"),
                     ("/metrics", b'\nhttp_responses_total{code="2xx"} 1\n'),
+                    ("/metrics", b'\nnic_up{nic="0"} 1\n'),
                 ):
                     response, body = self._get(target)
                     self.assertEqual(response.status, 200)
@@ -112,6 +115,37 @@ class WebServerTest(unittest.TestCase):
                 # A worker more or less makes some of it.
                 self.assertLess(web_site.Load(os.environ["WEB_LOAD"], OURS).growth(100_000), 1 << 20)
 
+    def test_a_site_in_the_image(self) -> None:
+        with serving(program=os.environ["WEBSERVER_WITH_SITE"]):
+            self.assertEqual(self._get("/webserver_test.py")[1], Path(__file__).read_bytes())
+            self.assertIn(b"You are request 0", self._get("/")[1])
+
+    def test_without_a_dhcp_server_it_has_the_other_address_or_says_why_it_ends(self) -> None:
+        with linux_network.tap("10.8.0.1/24", "alone") as nowhere, linux_network.tap(f"{LINUX}/24") as nic:
+            with linux_network.Program([PROGRAM, "patience=1"], nowhere) as alone:
+                with linux_network.Program([PROGRAM, f"ip=dhcp,{OURS}/24"], nic) as web:
+                    alone.until("DHCP.*timed out")
+                    self.assertEqual(alone.process.wait(), 2)
+                    web.until(f"Assigned IP: {OURS}$")
+                    web.until("Serving on")
+                    self.assertIn(b"halvm says hello!", self._get("/")[1])
+
+    def test_other_clients(self) -> None:
+        url = f"http://{OURS}/1500.bin"
+        with tempfile.TemporaryDirectory() as scratch, serving(HALVM_RAMDISK=str(web_site.pack(Path(scratch)))):
+            for command, says in (
+                (["curl", "-sSI", url], r"^HTTP/1.1 200 OK\r?\n(.*\n)*Content-Length: 1500\r?\n"),
+                (["curl", "-sSf", "--compressed", f"http://{OURS}/", "--next", "-sSf", "-r", "0-1", url], "<h1>a site</h1>"),
+                (["curl", "-sS", "-H", "Expect: 100-continue", "-d", "a=b", url], "405 Method Not Allowed"),
+                (["ab", "-q", "-k", "-n", "500", "-c", "20", url], r"Failed requests: +0\n(.*\n)*Keep-Alive requests: +500\n"),
+                (["ab", "-q", "-n", "500", "-c", "20", url], r"Complete requests: +500\nFailed requests: +0\n"),
+                (["wrk", "-t1", "-c20", "-d1s", url], r"(?s)^((?!Socket errors|Non-2xx).)*Requests/sec"),
+            ):
+                if shutil.which(command[0]):
+                    with self.subTest(command=command):
+                        said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode("latin-1")
+                        self.assertRegex(said, says)
+
     def test_hostile_clients_do_not_keep_a_good_one_from_being_served(self) -> None:
         with serving():
             hostile = [connected() for _ in range(300)]
@@ -146,14 +180,22 @@ class WebServerTest(unittest.TestCase):
                 self.assertIn(b"request 1", client.recv(4096))
 
     def test_what_is_under_way_is_answered_when_it_is_asked_to_end(self) -> None:
-        with serving() as web, connected() as idle, connected() as busy:
-            idle.sendall(GET)
-            idle.recv(4096)
-            busy.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n")
-            web.process.send_signal(signal.SIGTERM)
-            self.assertEqual(everything(idle), b"")
-            busy.close()
-            self.assertEqual(web.process.wait(), 0)
+        with tempfile.TemporaryDirectory() as scratch:
+            large = Path(scratch) / "large"
+            large.mkdir()
+            (large / "file").write_bytes(bytes(range(256)) * 40_000)
+            ramdisk.pack(large, Path(scratch) / "tar")
+            with serving(HALVM_RAMDISK=f"{scratch}/tar") as web, connected() as idle, connected() as busy:
+                idle.sendall(GET)
+                idle.recv(4096)
+                busy.sendall(GET.replace(b"/hello", b"/file"))
+                begun = busy.recv(1000)
+                web.process.send_signal(signal.SIGTERM)
+                self.assertEqual(everything(idle), b"")
+                with self.assertRaises(OSError):
+                    connected().close()
+                self.assertTrue((begun + everything(busy)).endswith(bytes(range(256)) * 40_000))
+                self.assertEqual(web.process.wait(), 0)
 
     def test_what_it_cannot_do_it_says(self) -> None:
         with tempfile.NamedTemporaryFile() as file, linux_network.tap(f"{LINUX}/24") as nic:
@@ -164,6 +206,7 @@ class WebServerTest(unittest.TestCase):
                 (["port=80", "syslog=nobody"], {}, "read syslog=nobody"),
                 ([f"ip={OURS}/99"], {}, f"read ip={OURS}/99"),
                 ([], {"HALVM_RAMDISK": file.name}, "read a tar archive, at byte 0: Invalid argument"),
+                (["patience=soon"], {}, "read patience=soon: Invalid argument"),
                 ([], {"HALVM_RAMDISK": "/nowhere"}, "open the ramdisk /nowhere: No such file or directory"),
             ):
                 with linux_network.Program([PROGRAM, *words], nic, **environment) as web:

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace halvm::http {
@@ -53,13 +54,20 @@ public:
     result<void> write(std::string_view part) { return write(as_bytes(part)); }
     /// What was written goes out now.
     result<void> flush() { return to_.flush(); }
-    /// Ends it, with trailers, whole lines, if it is chunked. False when less was written than was announced.
-    result<bool> finish(std::string_view trailers = {});
+    /// A field behind the body, known only when that is made: a checksum. It reaches clients of HTTP/1.1 when the body's
+    /// length was not announced; the others do without. A value that may not stand in a field breaks the response off.
+    /// Pre: the name is a token, and none that says how the message is framed. [rfc9110 6.5] Throws: std::bad_alloc.
+    void trailer(std::string_view name, std::string_view value);
+
+    /// Ends it; for who made the writer. False when less was written than was announced, or a trailer is broken.
+    result<bool> finish();
 
 private:
     output_buffer& to_;
     coding how_;
+    bool broken_ = false;
     std::uint64_t left_;
+    std::string trailers_{};
 };
 
 }  // namespace halvm::http

@@ -74,6 +74,8 @@ struct field {
 
 /// Field names and other words that are compared without regard to case: ASCII's, in no locale.
 [[nodiscard]] bool same_word(std::string_view left, std::string_view right) noexcept;
+/// Whether the field says where the message ends, or of what becomes of the connection then.
+[[nodiscard]] bool is_of_framing(std::string_view name) noexcept;
 
 /// The fields of a message, in their order. Points to them.
 class fields {

@@ -53,6 +53,20 @@ struct serving {
                          return {};
                      });
                  })
+            .get("/summed",
+                 [](request&) {
+                     return response{}.stream([](body_writer& to) {
+                         to.trailer("X-Sum", "7");
+                         return to.write("34");
+                     });
+                 })
+            .get("/sums-split",
+                 [](request&) {
+                     return response{}.stream([](body_writer& to) {
+                         to.trailer("X-Sum", "7\r\nX: y");
+                         return to.write("34");
+                     });
+                 })
             .get("/counted",
                  [](request&) { return response{}.stream([](body_writer& to) { return to.write("12345"); }, 5); })
             .get("/short",
@@ -161,6 +175,14 @@ TEST_CASE("server: a chunked request is read, with its trailers") {
                    "7\r\n\r\n")
               .ends_with("\r\n\r\n7"));
     CHECK(web.talk("POST /trailers HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na").ends_with("\r\n\r\nnone"));
+}
+
+TEST_CASE("rfc9112 7.1.2: a response has trailers when it is chunked, and what may not stand there breaks it off") {
+    serving web;
+    CHECK(web.talk(get("/summed") + get("/")).ends_with("\r\n\r\n2\r\n34\r\n0\r\nX-Sum: 7\r\n\r\n" + hello));
+    CHECK(web.talk("GET /summed HTTP/1.0\r\n\r\n").ends_with("\r\nConnection: close\r\n\r\n34"));
+    CHECK(web.talk(get("/sums-split") + get("/")).find("X: y") == std::string::npos);
+    CHECK(web.one->statistics().broken == 1);
 }
 
 TEST_CASE("server: a large body goes both ways through small buffers") {
