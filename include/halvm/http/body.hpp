@@ -54,9 +54,10 @@ public:
     result<void> write(std::string_view part) { return write(as_bytes(part)); }
     /// What was written goes out now.
     result<void> flush() { return to_.flush(); }
-    /// A field behind the body, known only when that is made: a checksum. It reaches clients of HTTP/1.1 when the body's
-    /// length was not announced; the others do without. A value that may not stand in a field breaks the response off.
-    /// Pre: the name is a token, and none that says how the message is framed. [rfc9110 6.5] Throws: std::bad_alloc.
+    /// A field behind the body, known only when that is made: a checksum. It reaches clients of HTTP/1.1 when the
+    /// body's length was not announced; the others do without. A value that may not stand in a field breaks the
+    /// response off. Pre: the name is a token, and none that says how the message is framed. [rfc9110 6.5]
+    /// Throws: std::bad_alloc.
     void trailer(std::string_view name, std::string_view value);
 
     /// Ends it; for who made the writer. False when less was written than was announced, or a trailer is broken.
