@@ -170,7 +170,9 @@ result<connection*> engine::make(const flow& ends, const connection_options& how
 }
 
 result<connection*> engine::connect(flow ends, const connection_options& how) {
-    const auto is_free = [&] { return find(ends) == nullptr && time_waits_.find(ends) == nullptr; };
+    const auto is_free = [&] {
+        return find(ends) == nullptr && half_open_.find(ends) == nullptr && time_waits_.find(ends) == nullptr;
+    };
     if (ends.local.port == 0) {
         constexpr std::uint16_t first = 49152, count = 65535 - first + 1;  // [rfc6335 6]
         const auto begin = static_cast<std::uint32_t>((network_.random() >> 32) % count);

@@ -687,4 +687,184 @@ TEST_CASE("tcp: a backlog that is full drops SYNs, and takes them again when som
     CHECK(own.counters.backlog_full == 1);
 }
 
+// --- Floods, and limits
+
+/// Somebody else, with a port of its own; says what it likes.
+struct other_peer {
+    transcript& in;
+    std::uint16_t port;
+    net::ip_address address{net::ipv4_address{10, 9, 9, 9}};
+
+    void says(net::wire::tcp_header header, const octets& data = {}) const {
+        header.source_port = port;
+        header.destination_port = 80;
+        in.engine.receive({{here, 80}, {address, port}}, header, const_bytes{data});
+    }
+    /// A connection whose peer offers such a window; null when there is none to be had.
+    tcp::connection* connects(std::uint16_t window) const {
+        in.network.sent.clear();
+        says({.sequence = tcp_sequence{100}, .is_syn = true, .window = window, .options = {.mss = 1000}});
+        if (in.network.sent.empty())
+            return nullptr;
+        says({.sequence = tcp_sequence{101},
+              .acknowledgment = in.network.sent[0].header.sequence + 1,
+              .window = window});
+        return in.accept();
+    }
+};
+
+/// Gets through with a request and an answer, of some size.
+void check_good_client(transcript& own) {
+    own.network.sent.clear();
+    own.established("mss 1024").play(R"(
+        < . 1:1001 ack 1
+        < . 1001:2001 ack 1
+        > . 1 ack 2001
+        read 2000
+        write 3072
+        > . 1:1025
+        > . 1025:2049
+        > . 2049:3073
+        < . 2001 ack 3073
+        < F. 2001 ack 3073
+        > . 3073 ack 2002
+        shutdown
+        > F. 3073
+        < . 2002 ack 3074
+        state closed)");
+}
+
+TEST_CASE("tcp: a flood of SYNs leaves no more than its limit, and a good client is served") {
+    tcp::settings how;
+    CHECK(how.half_open == 256);
+    transcript own{how};
+    std::mt19937 random{1};
+    for (unsigned i = 0; i < 50'000; ++i) {
+        other_peer{own, static_cast<std::uint16_t>(1 + i),
+                   net::ipv4_address{11, static_cast<std::uint8_t>(random()), static_cast<std::uint8_t>(random()), 1}}
+            .says({.sequence = tcp_sequence{i}, .is_syn = true, .window = 1000});
+        if (i % 1000 == 0)
+            own.network.sent.clear();
+        own.network.time += 100'000;
+    }
+    CHECK(own.engine.half_open() == 256);
+    CHECK(own.engine.store().used() == 0);
+    CHECK(own.counters.cookies_sent > 40'000);
+    check_good_client(own);
+    CHECK(own.counters.cookies_accepted == 1);
+}
+
+TEST_CASE("tcp: a flood of resets, SYNs and acknowledgments from the side does not end a connection") {
+    transcript own;
+    own.established();
+    std::mt19937 random{2};
+    for (unsigned i = 0; i < 20'000; ++i) {
+        net::wire::tcp_header header{.sequence = tcp_sequence{static_cast<std::uint32_t>(random())}, .window = 1000};
+        header.is_rst = i % 3 == 0;
+        header.is_syn = i % 3 == 1;
+        if (i % 3 != 0)
+            header.acknowledgment = tcp_sequence{static_cast<std::uint32_t>(random())};
+        // The one number in 2^32 that would do is left out.
+        if (header.sequence.value() != 0xffff'ff01)
+            own.engine.receive(own.one().ends(), header, {});
+        own.network.time += 100'000;
+        own.network.sent.clear();
+    }
+    own.play("state established\n< . 1:11 ack 1\nread 10\n+40\n> . 1 ack 11");
+    // What belongs to nothing is answered within a limit, too.
+    for (std::uint16_t port = 1; port <= 2000; ++port)
+        own.engine.receive({{here, 81}, {there, port}}, {.acknowledgment = tcp_sequence{1}}, {});
+    CHECK(own.network.sent.size() <= 501);
+    CHECK(own.counters.resets_limited >= 1499);
+    own.network.sent.clear();
+}
+
+TEST_CASE("tcp: those who hold their windows closed take the memory that there is, and a good client is served") {
+    tcp::settings how;
+    CHECK(how.memory == 16 * 1024 * 1024);
+    how.memory = 512 * 1024;
+    transcript own{how};
+    std::vector<tcp::connection*> held;
+    for (std::uint16_t port = 1; port <= 40; ++port) {
+        held.push_back(other_peer{own, port}.connects(0));
+        REQUIRE(held.back() != nullptr);
+        while (held.back()->write(const_bytes{octets(4000)}) != 0) {}
+    }
+    CHECK(own.engine.store().used() >= how.memory);
+    CHECK(own.engine.store().used() <= how.memory + 40 * 2 * tcp::memory::chunk_size);
+    check_good_client(own);
+    for (tcp::connection* const one : held) {
+        one->abort();
+        own.engine.release(*one);
+    }
+    CHECK(own.engine.store().used() == 0);
+}
+
+TEST_CASE("tcp: those who send all but the first byte take the memory that there is, and a good client is served") {
+    tcp::settings how;
+    how.memory = 512 * 1024;
+    transcript own{how};
+    std::vector<tcp::connection*> held;
+    for (std::uint16_t port = 1; port <= 40; ++port) {
+        const other_peer peer{own, port};
+        held.push_back(peer.connects(1000));
+        REQUIRE(held.back() != nullptr);
+        const tcp_sequence ack = own.network.sent[0].header.sequence + 1u;
+        for (std::uint32_t at = 2; at < 60'000; at += 1000)
+            peer.says({.sequence = tcp_sequence{101 + at}, .acknowledgment = ack, .window = 1000}, octets(1000));
+    }
+    CHECK(own.counters.no_room > 0);
+    CHECK(own.engine.store().used() <= how.memory + 40 * 2 * tcp::memory::chunk_size);
+    check_good_client(own);
+    for (tcp::connection* const one : held)
+        own.engine.release(*one);
+}
+
+TEST_CASE("tcp: single bytes with gaps between them are kept up to a number, whose rest comes again") {
+    tcp::settings how;
+    CHECK(how.out_of_order_ranges == 64);
+    transcript own{how};
+    own.established("mss 1000 sackok");
+    for (int at = 3; at < 3 + 2 * 80; at += 2)
+        own.play("< . " + std::to_string(at) + ":" + std::to_string(at + 1) + " ack 1\n> *");
+    CHECK(own.counters.no_room == 80 - 64);
+    own.play("< . 1:1001 ack 1\n> . ack 1001\nread 1000");
+}
+
+TEST_CASE("tcp: connections have a number, and who comes beyond it is reset") {
+    tcp::settings how;
+    CHECK(how.connections == 4096);
+    how.connections = 2;
+    transcript own{how};
+    const auto* const first = other_peer{own, 1}.connects(1000);
+    const auto* const second = other_peer{own, 2}.connects(1000);
+    REQUIRE(second != nullptr);
+    CHECK(other_peer{own, 3}.connects(1000) == nullptr);
+    CHECK(own.network.sent.back().header.is_rst);
+    CHECK(own.counters.limit_reached == 1);
+    CHECK_FALSE(own.engine.connect({{here, 0}, {there, 1}}, {}));
+    for (const auto* const one : {first, second})
+        own.engine.release(const_cast<tcp::connection&>(*one));
+    own.network.sent.clear();
+}
+
+TEST_CASE("tcp: of what waits in TIME-WAIT the oldest goes when there is too much") {
+    tcp::settings how;
+    CHECK(how.time_waits == 1024);
+    how.time_waits = 3;
+    transcript own{how};
+    for (std::uint16_t port = 1; port <= 5; ++port) {
+        const other_peer peer{own, port};
+        auto* const one = peer.connects(1000);
+        REQUIRE(one != nullptr);
+        own.engine.release(*one);
+        const tcp_sequence end = own.network.sent.back().header.sequence + 1;
+        peer.says({.sequence = tcp_sequence{101}, .acknowledgment = end, .is_fin = true, .window = 1000});
+    }
+    CHECK(own.engine.time_waits() == 3);
+    CHECK(own.counters.time_waits_cut == 2);
+    CHECK(own.engine.connections() == 0);
+    own.network.sent.clear();
+}
+
 }  // namespace

@@ -31,6 +31,8 @@ public:
     transcript& established(const std::string& fields = "mss 1000", std::uint32_t window = 65000);
 
     tcp::connection& one() { return *one_; }
+    /// One that the script does not speak of; null when there is none.
+    tcp::connection* accept() { return at_->accept(); }
 
     tcp_network network;
     net::tcp_statistics counters;
