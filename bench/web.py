@@ -14,25 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import host_network
+import web_rival
 from halvm_cli import ramdisk, setup, tree
 from lab import packages
 from lab.errors import LabError
 
 SECONDS = os.environ.get("HALVM_BENCH_SECONDS", "1")
 ROUNDS = int(os.environ.get("HALVM_BENCH_ROUNDS", "5"))
-SITE = {"index.html": b"<!doctype html><title>halvm</title>" + b"<p>The same page for both.</p>\n" * 20, "large": bytes(65536)}
-NGINX = "nginx on Linux over veth"
-CONFIGURATION = """
-user root; daemon off; master_process off; pid {directory}/pid; error_log /dev/stdout notice; worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; types {{ text/html html; }}
-  open_file_cache max=100; open_file_cache_valid 1h;
-  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
-  server {{ listen 80 reuseport backlog=4096; root {directory}/site; }}
-}}
-"""
+PAGE = b"<!doctype html><title>halvm</title>" + b"<p>The same page for both.</p>\n" * 20
+SITE = {"index.html": PAGE, "large": bytes(65536)}
 
 
 @dataclass
@@ -93,13 +83,12 @@ def main() -> None:
         for name, content in SITE.items():
             (directory / "site" / name).write_bytes(content)
         ramdisk.pack(directory / "site", directory / "site.tar")
-        (directory / "nginx.conf").write_text(CONFIGURATION.format(directory=directory))
         tap = ends.enter_context(host_network.Tap(1))
         tap.environment["HALVM_RAMDISK"] = str(directory / "site.tar")
         kernel = ends.enter_context(host_network.Kernel(2))
         both = (
             (tap, [program, f"ip={tap.server}/24"], "Serving on"),
-            (kernel, ["nginx", "-p", scratch, "-c", directory / "nginx.conf"], ""),
+            (kernel, web_rival.nginx(directory), ""),
         )
         for load in LOADS:
             if wanted and str(load.connections) not in wanted:
@@ -111,9 +100,9 @@ def main() -> None:
                     if got.rate > best[number].rate:
                         best[number] = got
             ours, theirs = best
-            print(load.name(), round(ours.rate), "/s", NGINX, round(theirs.rate), sep="\t")
+            print(load.name(), round(ours.rate), "/s", web_rival.NAME, round(theirs.rate), sep="\t")
             metric = f"{load.name()}: the server's processor time"
-            print(metric, round(ours.server_ns), "ns", NGINX, round(theirs.server_ns), sep="\t", flush=True)
+            print(metric, round(ours.server_ns), "ns", web_rival.NAME, round(theirs.server_ns), sep="\t", flush=True)
 
 
 main()

@@ -52,6 +52,9 @@ NET_RIVALS = ("liblwip-dev",)
 # The rival of bench/web.py, and who asks both.
 WEB_RIVALS = ("nginx-light", "wrk")
 
+# Who asks them in bench/browser.py.
+BROWSER = ("chromium",)
+
 HYPERVISOR = ("xen-hypervisor-4.17-amd64",)
 
 # A metapackage: what it depends on is the kernel of today.
