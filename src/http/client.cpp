@@ -26,10 +26,13 @@ client::client(std::unique_ptr<transport> stream, std::string host, const client
       room_(options.head.fields) {}
 
 result<reply> client::send(const outgoing& what, const fiber::wait_limit& limit) {
+    // What nobody has asked for is no reply, and the server's end is none either. [rfc9112 9.2]
+    open_ = open_ && in_.text().empty() && !(asked_ && stream_->readable());
     if (!open_)
         return failure{error{std::make_error_code(std::errc::not_connected), "send a request"}};
     // Of one that fails, nobody knows where the next reply would begin.
     open_ = false;
+    asked_ = true;
     return exchange(what, limit);
 }
 

@@ -61,7 +61,8 @@ public:
 
     /// Blocks until the whole reply has come; interim ones are passed over.
     /// Errors: http_errc for what is no reply; truncated when the server ended before it was whole; body_too_large;
-    /// std::errc::not_connected after an error, or a reply behind which the connection ends; the sink's; the stream's.
+    /// std::errc::not_connected after an error, a reply behind which the connection ends, or
+    /// what came without having been asked for; the sink's; the stream's.
     result<reply> send(const outgoing& what, const fiber::wait_limit& limit);
     result<reply> get(std::string_view target, const fiber::wait_limit& limit) {
         return send({.target = target}, limit);
@@ -87,6 +88,7 @@ private:
     output_buffer out_;
     std::vector<field> room_;
     bool open_ = true;
+    bool asked_ = false;
 };
 
 }  // namespace halvm::http

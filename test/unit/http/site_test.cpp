@@ -321,7 +321,22 @@ TEST_CASE("client: passes interim replies over, and refuses what is no reply") {
     CHECK(fault("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc") == http_errc::truncated);
     CHECK(fault("SSH-2.0-OpenSSH\r\n\r\n") == http_errc::bad_start_line);
     CHECK(fault("HTTP/1.1 200 OK\nContent-Length: 0\n\n") == http_errc::bad_line_end);
+    CHECK(fault("HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n") == http_errc::folded_field);
     CHECK(answered_by("HTTP/1.1 200 OK\r\n\r\nabcdef", {.body = 5}).error().code() == http_errc::body_too_large);
+}
+
+TEST_CASE("rfc9112 9.2: what nobody has asked for is no response") {
+    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
+    for (const bool together : {true, false}) {
+        test::fiber_world world;
+        auto [near, far] = loopback_stream::make_pair(100'000);
+        REQUIRE(far.write(as_bytes(answer + "a" + (together ? answer + "b" : ""))));
+        client from{std::move(near), "a"};
+        CHECK(from.get("/", fiber::within(60s))->body == "a");
+        if (!together)
+            REQUIRE(far.write(as_bytes(answer + "b")));
+        CHECK(from.get("/", fiber::within(60s)).error().code() == std::make_error_code(std::errc::not_connected));
+    }
 }
 
 }  // namespace
