@@ -3,7 +3,8 @@
 
 Tiers are the tests' labels: lint, unit, sim, fuzz, twin, linker, package and tools run
 on this machine, guest and domu under Xen in QEMU. A tier that cannot run is skipped by
-name and with the reason. The last line counts the tests.
+name and with the reason. What is compiled for Xen comes first, and its tests run while
+the rest is built. The last line counts the tests.
 """
 
 from __future__ import annotations
@@ -16,17 +17,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab import dom0_image, hypervisor, packages
 from lab.errors import LabError
-from lab.progress import say
+from lab.progress import say, show
 
 from . import child, setup, tree
 
-PRESETS = ("linux", "xen")
+# In this order: tests in the lab go one after the other and leave processors idle, for the other preset's compilers.
+PRESETS = ("xen", "linux")
+_GIVING_WAY = 10
 _NEEDS_LAB = ("guest", "domu")
 
 
@@ -65,50 +70,61 @@ def main(arguments: argparse.Namespace) -> int:
     setup.ensure(packages.BUILD)
     for preset in PRESETS:
         tree.configure(preset, again=True)
-    labels = {preset: _labels(preset) for preset in PRESETS}
-    if not arguments.tiers or set(arguments.tiers) - _known(labels):
+    if unknown := set(arguments.tiers) - _known():
         # Tests that a program lists itself, and their labels, are known once it is built.
         for preset in PRESETS:
             tree.build(preset, [])
-        labels = {preset: _labels(preset) for preset in PRESETS}
-    known = sorted(_known(labels))
-    wanted = arguments.tiers or known
-    for tier in wanted:
-        if tier not in known:
-            raise LabError(f"there is no tier called {tier}", f"the tiers are: {', '.join(known)}.")
+        unknown -= _known()
+        if unknown:
+            raise LabError(f"there is no tier called {unknown.pop()}", f"the tiers are: {', '.join(sorted(_known()))}.")
+    wanted = set(arguments.tiers)
 
-    if set(wanted) & set(_NEEDS_LAB):
+    def wants(*tiers: str) -> bool:
+        return not wanted or bool(wanted & set(tiers))
+
+    if wants(*_NEEDS_LAB):
         # Who does not want QEMU, or cannot have it, still gets the other tiers.
         with contextlib.suppress(LabError):
             setup.ensure(packages.HOST)
-    if {"tools", "twin"} & set(wanted):
+    if wants("tools", "twin"):
         with contextlib.suppress(LabError):
             setup.ensure(packages.TESTS)
-    tally = Tally()
     without_lab = _why_no_lab()
-    ran = []
-    for tier in wanted:
-        if tier in _NEEDS_LAB and without_lab:
-            count = sum(found.get(tier, 0) for found in labels.values())
-            print(f"tier {tier}: skipped ({count} tests): {without_lab}")
-            tally.skipped += [f"{tier}: {without_lab}"] * count
-        else:
-            ran.append(tier)
-    if set(ran) & set(_NEEDS_LAB):
+    if wants(*_NEEDS_LAB) and not without_lab:
         # Downloads would count against the first tests' time.
         hypervisor.xen()
-        if "domu" in ran:
+        if wants("domu"):
             dom0_image.dom0()
-    for preset in PRESETS:
-        here = [tier for tier in ran if tier in labels[preset]]
-        if here:
+    tally = Tally()
+    ran: set[str] = set()
+    runs: list[_Run] = []
+    with contextlib.ExitStack() as running:
+        for preset in PRESETS:
+            if wanted and not wanted & _labels(preset).keys():
+                continue
             tree.build(preset, [])
-            _ctest(preset, here, arguments, tally)
-    return _summary(ran, tally)
+            labels = _labels(preset)
+            here = [tier for tier in sorted(labels) if wants(tier)]
+            if without_lab:
+                for tier in set(here) & set(_NEEDS_LAB):
+                    here.remove(tier)
+                    print(f"tier {tier}: skipped ({labels[tier]} tests): {without_lab}")
+                    tally.skipped += [f"{tier}: {without_lab}"] * labels[tier]
+            if here:
+                ran |= set(here)
+                runs.append(running.enter_context(_Run(preset, here, arguments)))
+                if arguments.jobs == 1:
+                    runs.pop().finish(tally)
+                elif set(here) & set(_NEEDS_LAB):
+                    # What is built and tried from here on takes what the lab leaves idle, and gives way to it.
+                    os.nice(_GIVING_WAY)
+        for run in runs:
+            run.finish(tally)
+    return _summary(sorted(ran), tally)
 
 
-def _known(labels: dict[str, dict[str, int]]) -> set[str]:
-    return set().union(*labels.values())
+def _known() -> set[str]:
+    return set().union(*(_labels(preset) for preset in PRESETS))
 
 
 def _summary(ran: list[str], tally: Tally) -> int:
@@ -144,17 +160,44 @@ def _labels(preset: str) -> dict[str, int]:
     return counts
 
 
-def _ctest(preset: str, tiers: list[str], arguments: argparse.Namespace, tally: Tally) -> None:
-    say(f"running {', '.join(tiers)} of build/{preset}")
-    with tempfile.TemporaryDirectory() as directory:
-        results = Path(directory) / "results.xml"
-        command = ["ctest", "--preset", preset, "--no-tests=ignore", "-j", str(arguments.jobs)]
-        command += ["-L", f"^({'|'.join(tiers)})$", "--output-junit", str(results)]
-        if arguments.match:
-            command += ["-R", arguments.match]
-        with child.whole(command, cwd=tree.ROOT, stdout=sys.stdout) as process:
-            code = process.wait()
-        if results.exists():
-            tally.add_junit(results, preset)
+class _Run:
+    """The tests of one preset, beside whatever comes next; leaving the `with` ends them."""
+
+    def __init__(self, preset: str, tiers: list[str], arguments: argparse.Namespace) -> None:
+        self._preset = preset
+        self._tiers = tiers
+        self._arguments = arguments
+        self._cleanup = contextlib.ExitStack()
+
+    def __enter__(self) -> _Run:
+        say(f"running {', '.join(self._tiers)} of build/{self._preset}")
+        directory = self._cleanup.enter_context(tempfile.TemporaryDirectory())
+        self._results = Path(directory) / "results.xml"
+        command = ["ctest", "--preset", self._preset, "--no-tests=ignore", "-j", str(self._arguments.jobs)]
+        command += ["-L", f"^({'|'.join(self._tiers)})$", "--output-junit", str(self._results)]
+        if self._arguments.match:
+            command += ["-R", self._arguments.match]
+        reading, writing = os.pipe()
+        try:
+            self._process = self._cleanup.enter_context(child.whole(command, cwd=tree.ROOT, stdout=writing))
+        finally:
+            os.close(writing)
+        self._relay = threading.Thread(target=self._show, args=(reading,), daemon=True)
+        self._relay.start()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._cleanup.__exit__(*exception)
+
+    def _show(self, reading: int) -> None:
+        with open(reading, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                show(f"{self._preset}: {line.rstrip()}")
+
+    def finish(self, tally: Tally) -> None:
+        code = self._process.wait()
+        self._relay.join()
+        if self._results.exists():
+            tally.add_junit(self._results, self._preset)
         elif code != 0:
-            raise LabError(f"ctest itself failed in build/{preset}", "its message is above.")
+            raise LabError(f"ctest itself failed in build/{self._preset}", "its message is above.")

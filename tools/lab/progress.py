@@ -28,6 +28,13 @@ def say(text: str) -> None:
         print(f"halvm: {text}", file=sys.stderr, flush=True)
 
 
+def show(text: str) -> None:
+    """A line of a program's own output, on stdout, also in the middle of a step."""
+    if _current and _fancy():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    print(text, flush=True)
+
+
 def detail(text: str) -> None:
     """How far the current step is; shown on a terminal only."""
     if not _quiet and _current and _fancy():

@@ -35,7 +35,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--memory", type=int, default=32, metavar="MB")
     parser.add_argument("--cpu", default="default", help="default, plain, max, or QEMU's words")
-    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS")
     parser.add_argument("--ramdisk", type=Path, help="a file that is loaded beside the kernel")
     parser.add_argument("--extra", default="", help="the guest's command line")
     parser.add_argument("--input", default="", help=r"typed at its console; \n is a newline, @time@ the wall clock")

@@ -16,7 +16,7 @@ from lab.lab import Lab
 from lab.lane import Lane
 
 MEBIBYTE = 1 << 20
-PATIENCE = 100.0
+PATIENCE = 300.0
 
 
 class Host:

@@ -14,7 +14,7 @@ from lab.domain import Domain, Guest
 from lab.lab import Lab
 from lab.lane import Lane
 
-PATIENCE = 100.0
+PATIENCE = 300.0
 XENCONSOLED = (
     "/usr/lib/xen-4.17/bin/xenconsoled --log=guest --log-dir=/var/log/xen/console --pid-file=/run/xenconsoled.pid"
 )

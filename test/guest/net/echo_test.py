@@ -14,7 +14,7 @@ from lab.domain import Domain, Guest
 from lab.lab import Lab
 from lab.network import ISOLATED, Nic
 
-PATIENCE = 100.0
+PATIENCE = 300.0
 NIC, ADDRESS, DOM0 = Nic(ISOLATED, "00:16:3e:00:88:03"), "10.0.1.77", "10.0.1.1"
 # Whole and in fragments, with an odd last one; busybox's ping knows the data that must come back.
 SIZES = (0, 1, 56, 1471, 1472, 1473, 2961, 8000, 65507)

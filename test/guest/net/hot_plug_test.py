@@ -15,7 +15,7 @@ from lab.lab import Lab
 from lab.lane import Lane
 from lab.network import ISOLATED, Nic
 
-PATIENCE = 200.0
+PATIENCE = 300.0
 FIRST, SECOND = Nic(ISOLATED, "00:16:3e:00:88:01"), Nic(ISOLATED, "00:16:3e:00:88:02")
 
 
