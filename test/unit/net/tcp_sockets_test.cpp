@@ -5,6 +5,7 @@
 
 #include <halvm/model/nic_faults.hpp>
 #include <halvm/net/dns.hpp>
+#include <halvm/net/iostream.hpp>
 #include <halvm/net/tcp.hpp>
 
 namespace {
@@ -167,6 +168,90 @@ TEST_CASE("tcp sockets: a reset fails both calls of the peer, and says who it wa
     CHECK(code_of(reader.join()) == std::errc::connection_reset);
     CHECK(code_of(to.write(as_bytes("x"))) == std::errc::connection_reset);
     CHECK(code_of(from.read(few)) == std::errc::connection_aborted);
+}
+
+TEST_CASE("tcp sockets: a connection as a std::iostream: numbers, lines, the end, and failures") {
+    tcp_pair both;
+    auto [from, to] = both.connect();
+    auto answerer = fiber::spawn([&] {
+        net::iostream text{std::move(to)};
+        int sum = 0;
+        for (int one = 0; text >> one;)
+            sum += one;
+        CHECK(text.eof());
+        CHECK_FALSE(text.bad());
+        CHECK_FALSE(text.failure());
+        text.clear();
+        text << "the sum is " << sum << "\n" << traffic(100'000, 4) << "\n";
+    });
+    net::iostream made{std::move(from)};
+    net::iostream text{std::move(made)};
+    for (int i = 1; i <= 5000; ++i)
+        text << i << ' ';
+    CHECK(text.shutdown());
+    std::string line;
+    CHECK(std::getline(text, line));
+    CHECK(line == "the sum is 12502500");
+    CHECK(std::getline(text, line));
+    CHECK(line == traffic(100'000, 4));
+    answerer.join();
+    CHECK_FALSE(std::getline(text, line));
+    CHECK(text.eof());
+    text.clear();
+    text << "x" << std::flush;
+    CHECK(text.bad());
+    CHECK(text.failure()->code() == std::errc::broken_pipe);
+}
+
+TEST_CASE("tcp sockets: a std::iostream asks before it waits for the answer, and waits for no longer than it may") {
+    tcp_pair both;
+    auto [from, to] = both.connect();
+    net::iostream asking{std::move(from)}, answering{std::move(to)};
+    auto answerer = fiber::spawn([&] {
+        std::string word;
+        answering >> word;
+        answering << word << "!\n" << std::flush;
+    });
+    std::string word;
+    asking << "hello\n";
+    asking >> word;
+    CHECK(word == "hello!");
+    answerer.join();
+    asking.set_patience(10ms);
+    CHECK((asking >> word).fail());
+    CHECK(asking.bad());
+    CHECK(asking.failure()->code() == std::errc::timed_out);
+    CHECK(asking.stream().remote().port == 80);
+}
+
+TEST_CASE("tcp sockets: two come at once, and two wait: both are served") {
+    tcp_pair both;
+    auto listener = both.server.tcp().listen(80).value();
+    std::vector<fiber::handle<void>> acceptors;
+    for (int i = 0; i < 2; ++i)
+        acceptors.push_back(fiber::spawn([&] { CHECK(listener.accept(fiber::within(10s))); }));
+    fiber::yield();
+    auto one = fiber::spawn([&] { return both.client.tcp().connect({server_address, 80}, fiber::within(10s)); });
+    auto two = fiber::spawn([&] { return both.client.tcp().connect({server_address, 80}, fiber::within(10s)); });
+    CHECK(one.join());
+    CHECK(two.join());
+    for (auto& each : acceptors)
+        each.join();
+}
+
+TEST_CASE("tcp sockets: a group is nobody to connect to, and an address that is not ours none to connect from") {
+    tcp_pair both;
+    for (const auto& group : {"224.0.0.1"_ip, "255.255.255.255"_ip, "10.0.0.255"_ip})
+        CHECK(code_of(both.client.tcp().connect({group, 80}, fiber::within(1s))) == std::errc::address_not_available);
+    CHECK(code_of(both.client.tcp().connect({server_address, 80}, fiber::within(1s), {}, {"10.0.0.7"_ip, 0})) ==
+          std::errc::address_not_available);
+    auto listener = both.server.tcp().listen(80).value();
+    const endpoint ours{client_address, 4000};
+    const auto one = both.client.tcp().connect({server_address, 80}, fiber::within(1s), {}, ours);
+    REQUIRE(one);
+    CHECK(one->local() == ours);
+    CHECK(code_of(both.client.tcp().connect({server_address, 80}, fiber::within(1s), {}, ours)) ==
+          std::errc::address_in_use);
 }
 
 TEST_CASE("tcp sockets: close waits until the peer has everything") {
