@@ -11,16 +11,17 @@ from pathlib import Path
 import lint
 
 HEAD = "// SPDX-License-Identifier: BSD-3-Clause\n"
+HEADER = HEAD + "#pragma once\n"
 CLEAN = {
-    "include/halvm/error.hpp": HEAD + "#include <system_error>\n",
-    "include/halvm/contract.hpp": HEAD + "#include <gsl/assert>\n",
-    "include/halvm/device/console.hpp": HEAD + "#include <halvm/error.hpp>\n",
-    "include/halvm/xen/abi.hpp": HEAD + "#include <xen/xen.h>\n",
-    "include/halvm/xen/system_console.hpp": HEAD + "#include <halvm/xen/abi.hpp>\n",
-    "include/halvm/linux/clock.hpp": HEAD,
-    "include/halvm/net/tcp.hpp": HEAD + "#include <halvm/device/console.hpp>\n",
-    "include/halvm/http/server.hpp": HEAD + "#include <halvm/net/tcp.hpp>\n",
-    "include/halvm/console.hpp": HEAD + "#include <halvm/machine.hpp>\n",
+    "include/halvm/error.hpp": HEADER + "#include <system_error>\n",
+    "include/halvm/contract.hpp": HEADER + "#include <gsl/assert>\n",
+    "include/halvm/device/console.hpp": HEADER + "#include <halvm/error.hpp>\n",
+    "include/halvm/xen/abi.hpp": HEADER + "#include <xen/xen.h>\n",
+    "include/halvm/xen/system_console.hpp": HEADER + "#include <halvm/xen/abi.hpp>\n",
+    "include/halvm/linux/clock.hpp": HEADER,
+    "include/halvm/net/tcp.hpp": HEADER + "#include <halvm/device/console.hpp>\n",
+    "include/halvm/http/server.hpp": HEADER + "#include <halvm/net/tcp.hpp>\n",
+    "include/halvm/console.hpp": HEADER + "#include <halvm/machine.hpp>\n",
     "src/boot/machine/halvm/machine.hpp": HEAD + "#include <halvm/xen/system_console.hpp>\n",
     "src/linux/machine/halvm/machine.hpp": HEAD + "#include <halvm/linux/clock.hpp>\n",
     "src/arch/x86_64/cpu.hpp": HEAD + 'inline void pause() { asm volatile("pause"); }\n',
@@ -34,6 +35,7 @@ CLEAN = {
 
 # (what is planted, the file, what is put at its end, a part of the message that must come)
 PLANTED = [
+    ("a header that is read twice", "include/halvm/device/twice.hpp", HEAD, "no #pragma once"),
     ("a test's name is two of CTest's", "src/core/heap.cpp", 'TEST_CASE("it goes; it comes") {}\n',
      "a semicolon in a test's name"),
     ("the vocabulary looks down", "include/halvm/error.hpp", "#include <halvm/device/console.hpp>\n",
@@ -52,7 +54,7 @@ PLANTED = [
      "'front doors' may not include"),
     ("a front door is included from below", "include/halvm/xen/abi.hpp", "#include <halvm/console.hpp>\n",
      "'xen' may not include <halvm/console.hpp>, which is of 'front doors'"),
-    ("a header outside the table", "include/halvm/new/thing.hpp", HEAD, "belongs to no layer"),
+    ("a header outside the table", "include/halvm/new/thing.hpp", HEADER, "belongs to no layer"),
     ("a source outside the table", "src/new/thing.cpp", HEAD, "belongs to no layer"),
     ("a header that does not exist", "include/halvm/console.hpp", "#include <halvm/gone.hpp>\n", "is not in the tree"),
     ("a source that does not exist", "src/core/heap.cpp", '#include "core/gone.hpp"\n', "not beside the file"),

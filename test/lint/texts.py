@@ -59,6 +59,12 @@ def check_asm(path: str, text: str) -> Iterator[tuple[int, str]]:
             yield _line(text, match.start()), "assembly belongs in src/arch or src/boot"
 
 
+def check_once(path: str, text: str) -> Iterator[tuple[int, str]]:
+    """A public header must bear being included again."""
+    if path.startswith("include/") and path.endswith(".hpp") and "\n#pragma once\n" not in text:
+        yield 1, "no #pragma once"
+
+
 def check_case_names(path: str, text: str) -> Iterator[tuple[int, str]]:
     """CTest gets the names as a list of CMake's, in which a semicolon parts two."""
     if path.endswith(CPP):
@@ -85,4 +91,5 @@ def check_shell(path: str, text: str) -> Iterator[tuple[int, str]]:
         yield 1, f"{shell} -n: {done.stderr.strip()}"
 
 
-CHECKS = (check_licence, check_unfinished, check_whitespace, check_asm, check_case_names, check_python, check_shell)
+CHECKS = (check_licence, check_unfinished, check_whitespace, check_asm, check_once, check_case_names, check_python,
+          check_shell)
