@@ -147,6 +147,7 @@ void connection::arrive(const wire::tcp_header& header, payload_view data) {
         wire::tcp_header last = header;
         last.is_syn = false;
         last.sequence = receive_next();
+        last.window = static_cast<std::uint16_t>(header.window >> send_scale_);  // it is not scaled in a SYN
         acknowledge_now_ = true;
         return arrive(last, data);
     }

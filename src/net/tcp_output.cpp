@@ -161,8 +161,9 @@ void connection::send_syn() {
 void connection::send_acknowledgment() {
     outgoing what;
     add_blocks(what.header.options);
-    // A probe may have found no room, and what is behind it would not count there.
-    emit(what, probing_ ? una_ : next_);
+    // A probe may have found no room, or the peer have shrunk its window: what is behind that would not count there.
+    const tcp_sequence edge = una_ + send_window_;
+    emit(what, probing_ ? una_ : std::min(next_, std::max(edge, una_)));
 }
 
 void connection::add_blocks(wire::tcp_options& to) noexcept {

@@ -50,6 +50,18 @@ TEST_CASE("rfc9293 3.5 figure 7, MUST-10: both begin at once, and it becomes one
         read 5
         +40
         > . 1 ack 6)");
+    // The window of that answer is not scaled either.
+    transcript own;
+    own.play(R"(
+        connect
+        > S 0
+        < S 0 mss 1000 ws 7 win 1000
+        > S. 0 ack 1
+        < S. 0 ack 1 mss 1000 ws 7 win 1000
+        > . 1 ack 1
+        state established)");
+    CHECK(own.one().peer_window() <= 1000);
+    CHECK(own.one().peer_window() > 1000 - 128);
 }
 
 TEST_CASE("rfc9293 3.5.1 figure 8: an old duplicate SYN is answered, and the peer's reset clears it away") {
@@ -391,6 +403,15 @@ TEST_CASE("rfc9293 3.8.6.2.2 MUST-39: the receiver opens its window by segments,
         > . 1 ack 4001 win 1000
         read 3000
         > . 1 ack 4001 win 4000)");
+    // Nor by what else we acknowledge.
+    transcript{how}.established().play(R"(
+        < . 1:1001 ack 1
+        < . 1001:2001 ack 1
+        > . 1 ack 2001 win 2000
+        read 100
+        < . 2001:2002 ack 1
+        +40
+        > . 1 ack 2002 win 1999)");
 }
 
 TEST_CASE("rfc9293 3.8.6 SHLD-14: a window that was offered is never taken back") {
@@ -421,6 +442,13 @@ TEST_CASE("rfc9293 3.8.6 MUST-34, SHLD-15, SHLD-16: a window that shrinks stops 
         < . 1 ack 4001 win 4000
         > . 4001:5001
         > . 5001:6001)");
+    // What we acknowledge then must be where it counts there.
+    transcript{}.established("mss 1000", 4000).play(R"(
+        write 4000
+        > *
+        < . 1:1001 ack 1 win 1500
+        < . 1001:2001 ack 1 win 1500
+        > . 1501 ack 2001)");
 }
 
 TEST_CASE(
