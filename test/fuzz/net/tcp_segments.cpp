@@ -104,6 +104,7 @@ public:
         std::uint32_t written = 0;
         std::uint32_t read = 0;
         bool was_open = true;
+        bool was_full = false;
         std::size_t was_readable = 0;
         unsigned was_told = 0;
     };
@@ -151,10 +152,13 @@ public:
         must(engine->store().used() <= limits.memory + 4 * limits.connections * tcp::memory::chunk_size,
              "memory has a limit");
         for (user& one : users) {
-            if ((one.was_readable == 0 && one.one->readable() != 0) || (one.was_open && !one.one->is_open()))
+            const bool has_room = one.one->room() != 0;
+            if ((one.was_readable == 0 && one.one->readable() != 0) || (one.was_open && !one.one->is_open()) ||
+                (one.was_full && has_room))
                 must(told != one.was_told, "who waits is told");
             one.was_readable = one.one->readable();
             one.was_open = one.one->is_open();
+            one.was_full = !has_room;
             one.was_told = told;
         }
     }

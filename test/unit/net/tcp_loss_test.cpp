@@ -439,7 +439,7 @@ TEST_CASE("rfc2018 8: blocks that cannot be change nothing, and a peer may take 
         < . 1 ack 1 sack 9001-10001
         < . 1 ack 1 sack 3001-2001
         < . 1 ack 1001 sack 1-1001
-        < . 1 ack 1001 sack 2001-3001
+        < . 1 ack 1001 sack 3001-4001
         +200
         > . 1001:2001
         +400
@@ -643,6 +643,18 @@ TEST_CASE("rfc4987 3.6: more handshakes than are remembered get cookies, and a g
         > R 1)");
 }
 
+TEST_CASE("rfc4987 3.6: a cookie is good for one period of 64 seconds and the next") {
+    tcp::settings how;
+    how.half_open = 1;
+    for (const bool is_late : {false, true})
+        transcript{how}.play(std::string{R"(
+            < S 0 port 1
+            > S.
+            < S 0 mss 1000
+            > S. 0 ack 1
+            )"} + (is_late ? "+128000\n> *\n< . 1 ack 1\n> R 1" : "+64000\n> *\n< . 1 ack 1\naccept"));
+}
+
 TEST_CASE("rfc4987 3.6: data that comes with the cookie is taken, and the first window is ten segments") {
     tcp::settings how;
     how.half_open = 1;
@@ -829,6 +841,22 @@ TEST_CASE("tcp: single bytes with gaps between them are kept up to a number, who
         own.play("< . " + std::to_string(at) + ":" + std::to_string(at + 1) + " ack 1\n> *");
     CHECK(own.counters.no_room == 80 - 64);
     own.play("< . 1:1001 ack 1\n> . ack 1001\nread 1000");
+}
+
+TEST_CASE("rfc6191, rfc9293 3.4.1: what opens anew from TIME-WAIT begins beyond all that the old one sent") {
+    transcript own;
+    const other_peer peer{own, 1};
+    auto* const one = peer.connects(1000);
+    REQUIRE(one != nullptr);
+    own.engine.release(*one);
+    const tcp_sequence end = own.network.sent.back().header.sequence + 1;
+    peer.says({.sequence = tcp_sequence{101}, .acknowledgment = end, .is_fin = true, .window = 1000});
+    own.network.sent.clear();
+    peer.says({.sequence = tcp_sequence{5000}, .is_syn = true, .window = 1000});
+    REQUIRE(own.network.sent.size() == 1);
+    CHECK(own.network.sent[0].header.is_syn);
+    CHECK(own.network.sent[0].header.sequence > end);
+    own.network.sent.clear();
 }
 
 TEST_CASE("tcp: connections have a number, and who comes beyond it is reset") {

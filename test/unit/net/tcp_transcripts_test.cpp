@@ -611,6 +611,17 @@ TEST_CASE("rfc9293 3.7.2 SHLD-6, rfc1191: what was too big for the way goes out 
         > . 2001:2921)");
 }
 
+TEST_CASE("tcp: who waits for room is told as soon as there is some") {
+    tcp::settings how;
+    how.send_buffer = how.most_send_buffer = 4000;
+    transcript own{how};
+    own.established().play("write 4000\n> *");
+    const unsigned told = own.watcher.count;
+    own.play("< . 1 ack 1001");
+    CHECK(own.watcher.count == told + 1);
+    CHECK(own.one().room() == 1000);
+}
+
 // --- How it ends
 
 TEST_CASE("rfc9293 3.6 figure 12: we close first, and TIME-WAIT stays for a minute and no memory but an entry") {
