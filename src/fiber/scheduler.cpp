@@ -185,7 +185,10 @@ task& scheduler::next() noexcept {
     if (--until_poll_ == 0)
         look_outside();
     while (runnable_.empty()) {
-        look_outside();
+        if (machine_.wait_polls())
+            expire_timers();
+        else
+            look_outside();
         if (!runnable_.empty())
             break;
         const instant deadline = timers_.earliest();
@@ -205,6 +208,10 @@ task& scheduler::next() noexcept {
 void scheduler::look_outside() noexcept {
     until_poll_ = switches_between_polls;
     machine_.poll();
+    expire_timers();
+}
+
+void scheduler::expire_timers() noexcept {
     if (!timers_.empty())
         timers_.expire(machine_.now(),
                        [this](timer& due) { end_wait(static_cast<sleeper&>(due), wake::timed_out, nullptr); });

@@ -36,6 +36,7 @@ struct process_machine final : fiber::machine {
         else
             sleep_until(clock::time_point{std::chrono::nanoseconds{static_cast<std::int64_t>(deadline)}});
     }
+    bool wait_polls() const noexcept override { return readiness_awaited(); }
     void deadlock() noexcept override {
         fiber::report_text("halvm: deadlock: every fiber waits for another\n");
         fiber::print_fibers();

@@ -18,8 +18,6 @@
 #include <net/if.h>
 #include <new>
 #include <random>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -193,8 +191,9 @@ public:
 
     void end() noexcept {
         open = false;
-        // Whoever waits holds on to this, and is woken for good.
-        static_cast<void>(eventfd_write(ended_.get(), 1));
+        // Whoever waits holds on to this.
+        fiber::this_scheduler().signal_all(readers_);
+        fiber::this_scheduler().signal_all(writers_);
     }
 
     result<std::size_t> receive(std::span<packet> frames, std::stop_token stop) {
@@ -207,20 +206,19 @@ public:
                 told = changes;
                 return 0;
             }
-            // The link is looked at when there is time, and now and then when there is not.
-            if (++since_look_ >= batch)
+            if (std::exchange(link_news_, false)) {
                 look_at_link();
-            const auto got = read_frames(frames);
-            if (!got || *got != 0)
-                return got;
-            look_at_link();
-            if (!open || seen != changes)
                 continue;
-            const auto how = wait_ready(incoming_.get(), direction::read, fiber::wait_limit{stop});
-            if (!how)
-                return failure(how.error());
-            if (*how != fiber::wake::signalled)
-                return fiber::detail::gave_up(*how, attempted);
+            }
+            // Behind the last frame there was none any more, unless somebody has told us of one since.
+            if (more_) {
+                const auto got = read_frames(frames);
+                if (!got || *got != 0)
+                    return got;
+            }
+            const auto how = fiber::this_scheduler().wait(readers_, fiber::wait_limit{stop});
+            if (how != fiber::wake::signalled)
+                return fiber::detail::gave_up(how, attempted);
         }
     }
 
@@ -243,11 +241,11 @@ public:
             frames = frames.subspan(try_transmit(frames));
             if (frames.empty())
                 return {};
-            const auto how = wait_ready(outgoing_.get(), direction::read, fiber::wait_limit{stop});
-            if (!how)
-                return failure(how.error());
-            if (*how != fiber::wake::signalled)
-                return fiber::detail::gave_up(*how, attempted);
+            for (std::size_t i = 1; i < signals_.size(); ++i)
+                signals_[i].await_writable(writers_);
+            const auto how = fiber::this_scheduler().wait(writers_, fiber::wait_limit{stop});
+            if (how != fiber::wake::signalled)
+                return fiber::detail::gave_up(how, attempted);
         }
     }
 
@@ -273,26 +271,18 @@ private:
 
     result<void> begin(const char* attempted) {
         control_ = descriptor{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-        ended_ = descriptor{eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-        incoming_ = descriptor{epoll_create1(EPOLL_CLOEXEC)};
-        outgoing_ = descriptor{epoll_create1(EPOLL_CLOEXEC)};
         news_ = descriptor{socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE)};
         sockaddr_nl links{};
         links.nl_family = AF_NETLINK;
         links.nl_groups = RTMGRP_LINK;
-        if (!control_ || !ended_ || !incoming_ || !outgoing_ || !news_ ||
-            bind(news_.get(), reinterpret_cast<const sockaddr*>(&links), sizeof links) != 0)
+        if (!control_ || !news_ || bind(news_.get(), reinterpret_cast<const sockaddr*>(&links), sizeof links) != 0)
             return failed(attempted, name);
-        const auto watch = [](const descriptor& in, const descriptor& what, std::uint32_t events) {
-            epoll_event wanted{.events = events, .data = {}};
-            return epoll_ctl(in.get(), EPOLL_CTL_ADD, what.get(), &wanted) == 0;
-        };
-        bool watched =
-            watch(incoming_, ended_, EPOLLIN) && watch(incoming_, news_, EPOLLIN) && watch(outgoing_, ended_, EPOLLIN);
-        for (const descriptor& one : queues_)
-            watched = watched && watch(incoming_, one, EPOLLIN) && watch(outgoing_, one, EPOLLOUT);
+        signals_ = std::vector<ready_signal>(queues_.size() + 1);
+        auto watched = signals_[0].begin(news_.get(), readers_, link_news_);
+        for (std::size_t i = 0; watched && i < queues_.size(); ++i)
+            watched = signals_[i + 1].begin(queues_[i].get(), readers_, more_);
         if (!watched)
-            return failed(attempted, name);
+            return watched;
         if (is_tap_)
             set_up();
         if (!read_link())
@@ -335,7 +325,6 @@ private:
     }
 
     void look_at_link() noexcept {
-        since_look_ = 0;
         bool any = false;
         std::array<std::byte, 4096> message;
         // One that did not fit, or was lost for want of room, says as much: that something has changed.
@@ -349,7 +338,7 @@ private:
     // for those. Only what a frame has filled is replaced.
 
     void prepare() noexcept {
-        const std::size_t count = info.receive.longest_tcp_ipv4 != 0 ? slots_.size() : 1;
+        const std::size_t count = joined_ ? slots_.size() : 1;
         for (std::size_t i = 0; i < count; ++i) {
             if (slots_[i])
                 continue;
@@ -360,7 +349,12 @@ private:
     }
 
     result<std::size_t> read_frames(std::span<packet> frames) {
+        more_ = queues_.size() > 1;
         std::size_t count = 0;
+        // Where frames come one at a time, to ask for a second one costs as much as the first. Now and then it is done.
+        constexpr unsigned times_alone = 8;
+        if (alone_ != 0)
+            frames = frames.first(1);
         const auto now = fiber::clock::now().time_since_epoch();
         for (std::size_t tried = 0; tried < queues_.size() && count != frames.size(); ++tried) {
             const std::size_t queue = next_queue_;
@@ -379,6 +373,14 @@ private:
                 }
             }
         }
+        if (!more_)
+            joined_ = std::exchange(seen_joined_, false);
+        if (alone_ != 0) {
+            --alone_;
+            return count;
+        }
+        more_ = more_ || count == frames.size();
+        alone_ = count == 1 && !more_ ? times_alone : 0;
         return count;
     }
 
@@ -387,6 +389,11 @@ private:
         prepare();
         offload_header header{};
         std::byte scrap{};
+        bytes behind{&scrap, 1};  // what does not fit
+        if (!joined_ && info.receive.longest_tcp_ipv4 != 0) {
+            rest_.resize(longest_frame);
+            behind = rest_;
+        }
         std::array<iovec, 2 + slot_count> pieces{iovec{&header, sizeof header}};
         std::size_t used = 1;
         std::size_t room = 0;
@@ -397,8 +404,7 @@ private:
             pieces[used++] = {memory.data(), memory.size()};
             room += memory.size();
         }
-        // That something lands here tells that there was not enough room.
-        pieces[used++] = {&scrap, 1};
+        pieces[used++] = {behind.data(), behind.size()};
         alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(tpacket_auxdata))> extra{};
         msghdr message{};
         message.msg_iov = pieces.data();
@@ -410,6 +416,21 @@ private:
         if (got < 0)
             return nothing_read();
         const std::size_t size = std::max(static_cast<std::size_t>(got), sizeof header) - sizeof header;
+        if (size > room && behind.size() > 1 && room != 0) {
+            // There are joined frames. The next ones are read to where they stay.
+            joined_ = true;
+            prepare();
+            for (std::size_t i = 1, at = 0; i < slots_.size() && slots_[i] && at < size - room; ++i) {
+                const std::size_t here = std::min(slots_[i].size(), size - room - at);
+                slots_[i].copy_in(0, behind.subspan(at, here));
+                at += here;
+            }
+            room = 0;
+            for (std::size_t i = 0; i < slots_.size() && slots_[i]; ++i)
+                room += slots_[i].size();
+        }
+        if (size > slots_[0].size())
+            seen_joined_ = true;
         if (size > room) {
             statistics.received.count(frame_loss::no_memory);
             return true;
@@ -573,14 +594,20 @@ private:
     std::vector<descriptor> queues_;
     descriptor control_;
     descriptor news_;
-    descriptor ended_;
-    descriptor incoming_;
-    descriptor outgoing_;
+    fiber::wait_queue readers_{"frames from a NIC", true};
+    fiber::wait_queue writers_{"room in a NIC", true};
+    std::vector<ready_signal> signals_;
     std::array<packet, slot_count> slots_;
     std::vector<outgoing> outgoing_frames_;
     std::vector<mmsghdr> messages_;
     std::size_t next_queue_ = 0;
-    unsigned since_look_ = 0;  // calls of receive()
+    // As long as no joined frames come, there is one place for what does not fit into a piece.
+    bool joined_ = false;
+    bool seen_joined_ = false;
+    std::vector<std::byte> rest_;
+    bool link_news_ = false;
+    bool more_ = true;    // there may be something to read
+    unsigned alone_ = 0;  // so often one frame is read at a time
 };
 
 result<kernel_nic> kernel_nic::open_tap(std::string_view name, const kernel_nic_options& options) {

@@ -151,6 +151,8 @@ void interface::transmit_frames(const std::stop_token& stop) {
             first_ = end_ = 0;
         draining_ = true;
         fiber::this_scheduler().signal_all(room_);
+        if (first_ == end_ && std::exchange(stack_.room_wanted_, false))
+            stack_.make_room();
         const auto sent = port_->transmit(std::span{frames}.first(count), stop);
         draining_ = false;
         if (!sent) {

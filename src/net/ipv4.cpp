@@ -147,7 +147,8 @@ result<void> ipv4_layer::send(const path& way, const ip_sending& how, packet pay
     constexpr const char* attempted = "send an IPv4 datagram";
     ip_statistics& counted = stack_.counters().ip;
     const std::size_t size = payload.size() + ipv4_field::size;
-    if (size > ipv4_field::greatest_datagram || (size > way.mtu && !how.may_be_fragmented)) {
+    const bool is_segmented = payload.metadata().segmentation != packet_segmentation::none;
+    if (size > ipv4_field::greatest_datagram || (size > way.mtu && !how.may_be_fragmented && !is_segmented)) {
         ++counted.too_big;
         return network_failure(std::errc::message_size, attempted);
     }
@@ -164,8 +165,8 @@ result<void> ipv4_layer::send(const path& way, const ip_sending& how, packet pay
         header.identification = next_identification(way.destination);
     ++counted.sent;
     const stack::batch together{stack_};
-    return size <= way.mtu ? send_piece(way, header, std::move(payload))
-                           : send_pieces(way, std::move(header), std::move(payload));
+    return size <= way.mtu || is_segmented ? send_piece(way, header, std::move(payload))
+                                           : send_pieces(way, std::move(header), std::move(payload));
 }
 
 result<void> ipv4_layer::send_pieces(const path& way, ipv4_header header, packet payload) {

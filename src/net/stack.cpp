@@ -230,9 +230,27 @@ void stack::end_batch() {
         handler->batch_ended();
 }
 
+void stack::make_room() {
+    const batch together{*this};
+    for (const auto& [number, handler] : protocols_)
+        handler->room_made();
+}
+
 void stack::flush() {
-    for (std::size_t i = 1; i < interfaces_.size(); ++i)
-        interfaces_[i]->flush();
+    for (;;) {
+        bool is_room = true;
+        for (std::size_t i = 1; i < interfaces_.size(); ++i) {
+            interfaces_[i]->flush();
+            is_room = is_room && interfaces_[i]->waiting_frames() == 0;
+        }
+        // What a NIC has not taken it takes later, in another fiber.
+        if (!is_room || !std::exchange(room_wanted_, false))
+            break;
+        ++batches_;
+        for (const auto& [number, handler] : protocols_)
+            handler->room_made();
+        --batches_;
+    }
     if (!looped_.empty())
         alarms_.wake();
 }

@@ -308,6 +308,25 @@ result<tcp::segment_sizes> tcp_layer::sizes(const tcp::flow& way) noexcept {
                               .receive = static_cast<std::uint16_t>(std::min(found->via->mtu(), most) - headers)};
 }
 
+std::uint32_t tcp_layer::longest(const tcp::connection& of) noexcept {
+    // Frames that wait hold memory, and the time to choose what is in them is when they go.
+    constexpr std::size_t most_frames_waiting = 32;
+    const auto found = find_path(of.ends());
+    if (!found)
+        return 1;
+    interface& via = *found->via;
+    if (via.waiting_frames() >= most_frames_waiting) {
+        stack_.want_room();
+        return 0;
+    }
+    const nic_offloads& device = via.info().transmit;
+    const std::uint32_t frame = of.ends().remote.address.is_v4() ? device.longest_tcp_ipv4 : device.longest_tcp_ipv6;
+    constexpr std::uint32_t longest_datagram = 65535;
+    const auto link = static_cast<std::uint32_t>(ethernet_field::size);
+    const std::uint32_t headers = link + headers_of(of.ends().remote.address) + tcp_field::greatest_options;
+    return std::max<std::uint32_t>(std::min(frame, longest_datagram + link), headers + 1) - headers;
+}
+
 void tcp_layer::send(const tcp::flow& way, const tcp::outgoing& what, tcp::connection* of) noexcept {
     const auto found = find_path(way);
     if (!found)
@@ -333,6 +352,12 @@ void tcp_layer::send(const tcp::flow& way, const tcp::outgoing& what, tcp::conne
         what.header.write_for_device(whole.front(), way.local.address, way.remote.address, what.size);
         about.checksum = packet_checksum::blank;
         about.checksum_at = tcp_field::checksum;
+        if (what.size > what.segment_size) {
+            about.segmentation =
+                way.remote.address.is_v4() ? packet_segmentation::tcp_ipv4 : packet_segmentation::tcp_ipv6;
+            about.segment_size = what.segment_size;
+            about.header_length = static_cast<std::uint16_t>(header_size);
+        }
     } else {
         what.header.write(whole.front(), way.local.address, way.remote.address, sum_from(whole, header_size));
     }

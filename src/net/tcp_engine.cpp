@@ -51,6 +51,8 @@ engine::~engine() {
         while (connection* const one = first) {
             Expects(one->released_);
             first = one->next_in_bucket_;
+            if (one->queue_hook_.is_linked())
+                without_room_.erase(without_room_.iterator_to(*one));
             if (one->pending())
                 wheel_.cancel(*one);
             delete one;
@@ -225,7 +227,24 @@ void engine::release(listener& one) {
     listeners_.erase(found);
 }
 
+void engine::await_room(connection& one) noexcept {
+    if (!one.queue_hook_.is_linked())
+        without_room_.push_back(one);
+}
+
+void engine::resume() {
+    connection_queue waiting;
+    waiting.swap(without_room_);
+    while (!waiting.empty()) {
+        connection& one = waiting.front();
+        waiting.pop_front();
+        one.output();
+    }
+}
+
 void engine::ended(connection& one) noexcept {
+    if (one.queue_hook_.is_linked() && one.waits_at_ == nullptr)
+        without_room_.erase(without_room_.iterator_to(one));
     if (one.pending())
         wheel_.cancel(one);
     remove(one);

@@ -77,9 +77,14 @@ bool connection::send_new() {
             used_up_ = true;
             return false;
         }
+        const std::uint32_t longest = engine_.below().longest(*this);
+        if (longest == 0) {
+            engine_.await_room(*this);
+            return false;
+        }
         if (size > mss) {
             // Several at once, when whoever sends them cuts them apart.
-            const std::uint32_t many = std::min(engine_.below().longest(*this), room);
+            const std::uint32_t many = std::min(longest, room);
             size = std::min(size, std::max(mss, many / mss * mss));
             if (size < unsent)
                 size -= size % mss;

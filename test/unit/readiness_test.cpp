@@ -71,6 +71,33 @@ TEST_CASE("readiness: reader and writer of one descriptor wait apart") {
     CHECK(writer.join() == fiber::wake::signalled);
 }
 
+TEST_CASE("readiness: a signal tells each time that there is something to read, and once that there is room") {
+    socket_pair pair;
+    fiber::wait_queue readers{"bytes", true}, writers{"room", true};
+    bool noted = false;
+    process::ready_signal signal;
+    REQUIRE(signal.begin(pair.ends[0], readers, noted));
+    for (int i = 0; i < 3; ++i) {
+        auto reader = fiber::spawn([&] { return fiber::this_scheduler().wait(readers, fiber::within(10s)); });
+        fiber::yield();
+        noted = false;
+        REQUIRE(write(pair.ends[1], "x", 1) == 1);
+        CHECK(reader.join() == fiber::wake::signalled);
+        CHECK(noted);
+        char got{};
+        REQUIRE(read(pair.ends[0], &got, 1) == 1);
+    }
+    std::array<char, 65536> much{};
+    while (send(pair.ends[0], much.data(), much.size(), MSG_DONTWAIT) > 0) {}
+    auto writer = fiber::spawn([&] { return fiber::this_scheduler().wait(writers, fiber::within(10s)); });
+    fiber::yield();
+    signal.await_writable(writers);
+    while (recv(pair.ends[1], much.data(), much.size(), MSG_DONTWAIT) > 0) {}
+    CHECK(writer.join() == fiber::wake::signalled);
+    // What could be written to all the time would keep the process awake.
+    CHECK(fiber::this_scheduler().wait(writers, fiber::within(1ms)) == fiber::wake::timed_out);
+}
+
 TEST_CASE("readiness: the other end's going is readiness too") {
     socket_pair pair;
     auto reader = fiber::spawn([&] { return wait_ready(pair.ends[0], direction::read).value(); });

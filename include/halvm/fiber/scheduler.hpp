@@ -29,6 +29,8 @@ public:
     virtual void poll() noexcept = 0;
     /// Returns when something may have happened outside, or at `deadline`.
     virtual void wait(instant deadline) noexcept = 0;
+    /// Whether wait() does what poll() does as well: then nobody polls before it.
+    [[nodiscard]] virtual bool wait_polls() const noexcept { return false; }
     /// Every fiber waits for another, and nothing outside is awaited. Called once, until one of them has gone on and
     /// waits again; the program goes on waiting.
     virtual void deadlock() noexcept = 0;
@@ -183,6 +185,7 @@ private:
     wake wait_within(waiter& first, const wait_limit& limit) noexcept;
     task& next() noexcept;
     void look_outside() noexcept;
+    void expire_timers() noexcept;
     void discard(task& one) noexcept;
     void report_deadlock() noexcept;
     void end_stretch() noexcept;

@@ -17,4 +17,29 @@ enum class direction : std::uint8_t { read, write };
 /// Errors: what epoll_ctl(2) says of the descriptor.
 result<fiber::wake> wait_ready(int descriptor, direction which, const fiber::wait_limit& limit = {}) noexcept;
 
+/// Signals a queue for as long as it lives whenever a descriptor can be read from, and it is looked: a wait costs no
+/// call of the kernel of its own.
+class ready_signal {
+public:
+    ready_signal() noexcept = default;
+    ready_signal(const ready_signal&) = delete;
+    ready_signal& operator=(const ready_signal&) = delete;
+    ~ready_signal();
+
+    /// Begins. Pre: it has not begun; the descriptor stays open, and the queue and `noted`, which is set each time
+    /// besides, are there as long as this; nobody else waits for the descriptor.
+    /// Errors: what epoll_ctl(2) says of the descriptor.
+    result<void> begin(int descriptor, fiber::wait_queue& readers, bool& noted) noexcept;
+    /// Once the descriptor can be written to, `writers` is signalled, once. Pre: it has begun.
+    void await_writable(fiber::wait_queue& writers) noexcept;
+    /// For whoever looks.
+    void became(bool readable, bool writable) noexcept;
+
+private:
+    int descriptor_ = -1;
+    fiber::wait_queue* readers_ = nullptr;
+    fiber::wait_queue* writers_ = nullptr;
+    bool* noted_ = nullptr;
+};
+
 }  // namespace halvm::process

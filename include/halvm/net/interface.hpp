@@ -89,6 +89,7 @@ public:
     /// dropped and counted. Never blocks.
     void send(packet payload, const mac_address& destination, wire::ethertype type);
     [[nodiscard]] bool has_room() const noexcept;
+    [[nodiscard]] std::size_t waiting_frames() const noexcept { return end_ - first_; }
     /// Blocks until there is room in the queue. Errors: std::errc::timed_out and operation_canceled by the limit.
     result<void> wait_for_room(const fiber::wait_limit& limit);
 

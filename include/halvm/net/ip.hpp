@@ -101,6 +101,8 @@ public:
     virtual void failed(const ip_error& about) = 0;
     /// All packets were given that had come together.
     virtual void batch_ended() {}
+    /// Who asked by stack::want_room() can send again.
+    virtual void room_made() {}
 
 protected:
     ~ip_protocol_handler() = default;

@@ -168,6 +168,8 @@ public:
     [[nodiscard]] icmpv4_layer& icmpv4() noexcept { return icmpv4_; }
     [[nodiscard]] ipv4_layer& ipv4() noexcept { return ipv4_; }
     [[nodiscard]] interface& loopback() noexcept { return *interfaces_[0]; }
+    /// Protocols are told once the frames have gone that wait now: ip_protocol_handler::room_made().
+    void want_room() noexcept { room_wanted_ = true; }
     /// A packet to ourselves.
     void loop(packet whole);
 
@@ -198,6 +200,7 @@ private:
     }
     void input(interface& in, packet frame);
     void end_batch();
+    void make_room();
     void flush();
     void run(const std::stop_token& stop);
     result<packet> allocate_own(std::size_t size);
@@ -220,6 +223,7 @@ private:
     std::vector<packet> looping_;
     struct name_service name_service_;
     unsigned batches_ = 0;
+    bool room_wanted_ = false;
     std::uint64_t generation_ = 1;
     std::vector<std::pair<const char*, std::unique_ptr<stack_service>>> services_;
     fiber::handle<void> fiber_;

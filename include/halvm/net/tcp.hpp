@@ -130,6 +130,7 @@ public:
 
     std::optional<ip_refusal> receive(ip_datagram& in) override;
     void failed(const ip_error& about) override;
+    void room_made() override { engine_.resume(); }
 
 private:
     friend class tcp_connection;
@@ -152,6 +153,7 @@ private:
     [[nodiscard]] fiber::instant now() noexcept override { return alarm_clock::now(); }
     void send(const tcp::flow& way, const tcp::outgoing& what, tcp::connection* of) noexcept override;
     result<tcp::segment_sizes> sizes(const tcp::flow& way) noexcept override;
+    [[nodiscard]] std::uint32_t longest(const tcp::connection& of) noexcept override;
     [[nodiscard]] std::uint64_t random() noexcept override { return stack_.random().next(); }
     void deadline_changed() noexcept override;
 

@@ -69,7 +69,7 @@ public:
     std::vector<tcp_segment> sent;
     std::function<void(tcp_segment)> on_send;
     tcp::segment_sizes sizes_{1460, 1460};
-    std::uint32_t longest_ = 0;
+    std::uint32_t longest_ = 1;
 
 private:
     std::mt19937_64 numbers_;

@@ -31,7 +31,7 @@ public:
             one.options.congestion =
                 below(2) == 0 ? tcp::congestion_algorithm::cubic : tcp::congestion_algorithm::new_reno;
             one.network.sizes_ = {static_cast<std::uint16_t>(pick(536, 1000, 1460)), 1460};
-            one.network.longest_ = pick(0u, 20'000u);
+            one.network.longest_ = pick(1u, 20'000u);
             one.network.clock = &time;
             one.how = how;
             one.to_send = pick(0u, 1u, 3000u, 60'000u, 200'000u);

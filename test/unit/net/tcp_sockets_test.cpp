@@ -325,4 +325,35 @@ TEST_CASE("tcp sockets: many at once, over a link that loses, doubles and reorde
     CHECK(client.statistics().tcp.bad_checksum + server.statistics().tcp.bad_checksum > 0);
 }
 
+/// Writes much and reads it; how many bytes.
+std::size_t bulk(tcp_connection& from, tcp_connection& to) {
+    const std::string text = traffic(1'000'000, 3);
+    auto writer = fiber::spawn([&] { CHECK(from.write(as_bytes(text))); });
+    CHECK(read_exactly(to, text.size()) == text);
+    writer.join();
+    return text.size();
+}
+
+TEST_CASE("tcp sockets: a NIC that can cuts segments apart, and joins them") {
+    const nic_offloads all{.checksum_ipv4 = true, .longest_tcp_ipv4 = 65'535};
+    for (const bool joins : {true, false}) {
+        tcp_pair both{{}, {.transmit = all, .receive = joins ? all : nic_offloads{}}};
+        auto [from, to] = both.connect();
+        const std::size_t size = bulk(from, to);
+        CHECK(both.client.statistics().link.transmitted < size / 1460 / 4);
+        CHECK((both.server.statistics().link.received > size / 1460) != joins);
+        CHECK(both.client.statistics().tcp.retransmitted == 0);
+    }
+}
+
+TEST_CASE("tcp sockets: a NIC that is slow makes a sender wait, and nothing is lost on the way to it") {
+    stack_limits limits;
+    limits.transmit_queue = 40;
+    tcp_pair both{limits, {.queue = 4}};
+    auto [from, to] = both.connect();
+    bulk(from, to);
+    CHECK(both.client.statistics().link.queue_full == 0);
+    CHECK(both.client.statistics().tcp.retransmitted == 0);
+}
+
 }  // namespace

@@ -96,6 +96,7 @@ public:
 private:
     friend class engine;
     friend class listener;
+    friend struct connection_queue;
 
     connection(engine& own, const flow& ends, const connection_options& how);
     ~connection();
@@ -165,8 +166,8 @@ private:
     engine& engine_;
     flow flow_;
     connection* next_in_bucket_ = nullptr;
-    boost::intrusive::list_member_hook<> queue_hook_;
-    listener* waits_at_ = nullptr;  // to be accepted
+    boost::intrusive::list_member_hook<> queue_hook_;  // of a listener, or of those who wait for room to send
+    listener* waits_at_ = nullptr;                     // to be accepted
     observer* observer_ = nullptr;
     connection_options options_;
     state state_ = state::closed;
@@ -243,5 +244,9 @@ private:
     stream_buffer sent_;
     reassembly received_;
 };
+
+struct connection_queue
+    : boost::intrusive::list<connection, boost::intrusive::member_hook<connection, boost::intrusive::list_member_hook<>,
+                                                                       &connection::queue_hook_>> {};
 
 }  // namespace halvm::net::tcp

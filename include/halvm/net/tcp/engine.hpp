@@ -26,10 +26,6 @@ public:
 
 private:
     friend class engine;
-    using queue = boost::intrusive::list<
-        connection,
-        boost::intrusive::member_hook<connection, boost::intrusive::list_member_hook<>, &connection::queue_hook_>>;
-
     listener(const endpoint& local, const connection_options& how, std::size_t backlog) noexcept
         : local_{local}, options_{how}, backlog_{backlog} {}
 
@@ -37,7 +33,7 @@ private:
     connection_options options_;
     std::size_t backlog_;
     observer* observer_ = nullptr;
-    queue queue_;
+    connection_queue queue_;
 };
 
 class engine {
@@ -64,6 +60,8 @@ public:
     /// About a segment that was sent and came to nothing. [rfc5927]
     void unreachable(const flow& way, tcp_sequence quoted, std::errc why, bool is_hard);
     void path_narrowed(const flow& way, tcp_sequence quoted);
+    /// There is room to send again, for those who found none.
+    void resume();
     /// Does what is due.
     void advance();
     /// When advance() is to be called; fiber::never when nothing is to be done.
@@ -130,6 +128,7 @@ private:
     void set_timer(alarm& one, instant when) noexcept;
     void wait_out(connection& one);
     void ended(connection& one) noexcept;
+    void await_room(connection& one) noexcept;
     void reap(connection& one) noexcept;
 
     result<connection*> make(const flow& ends, const connection_options& how);
@@ -164,6 +163,7 @@ private:
     std::vector<connection*> buckets_;
     std::size_t count_ = 0;
     std::vector<std::unique_ptr<listener>> listeners_;
+    connection_queue without_room_;
     fixed_table<half_open_entry, table_hash> half_open_;
     fixed_table<time_wait_entry, table_hash> time_waits_;
     bucket_limit challenges_;

@@ -44,8 +44,8 @@ public:
     virtual void send(const flow& way, const outgoing& what, connection* of) noexcept = 0;
     /// Errors: those of stack::find_path().
     virtual result<segment_sizes> sizes(const flow& way) noexcept = 0;
-    /// How many bytes one send() may carry, at least a segment.
-    [[nodiscard]] virtual std::uint32_t longest(const connection&) noexcept { return 0; }
+    /// How many bytes one send() may carry; that is a segment at least, or 0: none before engine::resume() is called.
+    [[nodiscard]] virtual std::uint32_t longest(const connection&) noexcept { return 1; }
     [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
     /// The next time at which engine::advance() is to be called is another one.
     virtual void deadline_changed() noexcept = 0;
