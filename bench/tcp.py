@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """TCP on this machine, client and server on one core: echoes, a connection for each request, bulk in both directions;
-beside lwIP over the same kind of TAP device, and the kernel's own server over veth, in turn.
+beside lwIP over the same kind of TAP device, and the kernel's own server over veth, in turn. Before that, what segments
+cost in a domain, counted, and what idle connections weigh in a process.
 
 A figure is the best of several rounds, because others may have company on their core."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import host_network
 from halvm_cli import setup, tree
-from lab import packages
+from lab import dom0_boot, packages
 
 PROGRAMS = tree.build_directory("linux") / "bench" / "programs"
 SECONDS = os.environ.get("HALVM_BENCH_SECONDS", "0.5")
@@ -53,7 +55,16 @@ LOADS = [
 def build() -> None:
     setup.ensure(packages.NET_RIVALS)
     tree.configure("linux", again=True)
-    tree.build("linux", ["bench_tcp_server", "bench_tcp_linux", "bench_tcp_lwip"])
+    tree.build("linux", ["bench_tcp_server", "bench_tcp_linux", "bench_tcp_lwip", "bench_tcp_idle"])
+    # Counted and weighed outside, where QEMU and the programs have all that the machine has.
+    tree.build("xen", ["bench_programs"])
+    counted = tree.build_directory("xen") / "bench" / "programs" / "tcp_counted"
+    run = dom0_boot.run(counted, dom0_boot.Options(memory_mb=64, icount=True, timeout=240))
+    for line in run.console.splitlines():
+        if "\t" in line:
+            metric, instructions = line.split("\t")
+            print(f"domain: {metric}", instructions, "instructions", sep="\t", flush=True)
+    print(subprocess.run([PROGRAMS / "tcp_idle"], capture_output=True, text=True, check=True).stdout, end="", flush=True)
 
 
 @dataclass

@@ -356,4 +356,50 @@ TEST_CASE("tcp sockets: a NIC that is slow makes a sender wait, and nothing is l
     CHECK(both.client.statistics().tcp.retransmitted == 0);
 }
 
+/// How many bytes a second a new connection carries, of 100 Mbit/s with 100 ms there and back, when it is 10 s old; and
+/// how much memory the receiver used at most.
+std::pair<std::size_t, std::size_t> long_way(const stack_limits& limits) {
+    fiber_world world;
+    seeded_random random;
+    auto [left, right] =
+        model::loopback_nic::make_pair({.memory = {.large = 2048, .large_count = 8192, .small_count = 8192}}).value();
+    const auto far = [](model::loopback_nic nic) {
+        return model::faulty_nic{
+            std::move(nic), {.least_delay = 50ms, .most_delay = 50ms, .bits_per_second = 100'000'000, .queue = 4000}};
+    };
+    net::stack client{far(std::move(left)), {.limits = limits, .random = &random}};
+    net::stack server{far(std::move(right)), {.limits = limits, .random = &random}};
+    REQUIRE(client.configure("10.0.0.1/24"));
+    REQUIRE(server.configure("10.0.0.2/24"));
+    auto listener = server.tcp().listen(7).value();
+    auto from = client.tcp().connect({server_address, 7}).value();
+    auto to = listener.accept().value();
+    auto writer = fiber::spawn([&] {
+        const octets data(65536);
+        while (from.write(data)) {}
+    });
+    std::size_t late = 0, most = 0;
+    std::array<std::byte, 8192> into;
+    for (const auto begin = fiber::clock::now(); fiber::clock::now() - begin < 12s;) {
+        const std::size_t count = to.read(into).value();
+        if (fiber::clock::now() - begin >= 10s)
+            late += count;
+        most = std::max(most, server.tcp().engine().store().used());
+    }
+    to.abort();
+    writer.join();
+    return {late / 2, most};
+}
+
+TEST_CASE("tcp sockets: buffers grow to what the path holds, and stay small where memory is short") {
+    const auto [fast, much] = long_way({});
+    CHECK(fast > 11'000'000);  // of 12,500,000
+    stack_limits narrow;
+    narrow.tcp.memory = 256 * 1024;
+    const auto [slow, little] = long_way(narrow);
+    CHECK(slow > 500'000);
+    CHECK(little <= narrow.tcp.memory);
+    static_cast<void>(much);
+}
+
 }  // namespace

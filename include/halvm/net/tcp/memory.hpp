@@ -48,7 +48,7 @@ public:
         idle_ = new (chunk) link{idle_};
         ++idle_count_;
         // What is used again soon is kept, and no more.
-        if (idle_count_ > most_idle && idle_count_ > used_)
+        while (idle_count_ > most_idle && idle_count_ > used_)
             free_one();
     }
 
