@@ -16,7 +16,10 @@ void recovery::note_blocks(const report& what) noexcept {
     found_new_ = false;
     for (sequence_range block : *what.blocks) {
         // What is not in flight is a duplicate's report, or nonsense [rfc2883].
-        if (block.begin >= block.end || block.begin < what.una || block.end > what.nxt)
+        // By distances, since of numbers half of their space apart each is before the other.
+        const auto begin = static_cast<std::uint32_t>(block.begin - what.una);
+        const auto end = static_cast<std::uint32_t>(block.end - what.una);
+        if (begin >= end || end > distance(what.una, what.nxt))
             continue;
         const std::uint32_t known = arrived_.covered(block.begin, block.end);
         if (known != distance(block.begin, block.end) && arrived_.insert(block))

@@ -450,6 +450,17 @@ TEST_CASE("rfc2018 8: blocks that cannot be change nothing, and a peer may take 
     CHECK(own.counters.recoveries == 0);
 }
 
+TEST_CASE("rfc2018 3: a block that begins half of all numbers ahead is none, and nothing is sent for it") {
+    transcript{}.established("mss 1000 sackok").play(R"(
+        shutdown
+        > F. 1
+        < . 1 ack 1 sack 2147483648-2147484751
+        < . 1 ack 1 sack 2147483648-2147484851
+        < . 1 ack 1 sack 2147483648-2147484951
+        < . 1 ack 2
+        state fin-wait-2)");
+}
+
 TEST_CASE("rfc5681 3.2: a window that is closed while something is lost does not keep it from being sent") {
     transcript{}.established("mss 1000 sackok").play(R"(
         write 3000
