@@ -55,7 +55,7 @@ public:
         limits.cookies = (how & 8) != 0;
         options.no_delay = (how & 16) != 0;
         options.keep_alive = (how & 32) != 0;
-        longest_ = (how & 64) != 0 ? 10 * segment : 0;
+        longest_ = (how & 64) != 0 ? 10 * segment : 1;
         engine.emplace(limits, *this, counters);
         at = engine->listen({{}, 80}, options, 2).value();
         for (std::uint16_t i = 0; i < ports; ++i)
@@ -172,7 +172,7 @@ public:
     tcp::listener* at = nullptr;
     std::vector<user> users;
     std::array<half, ports> peers;
-    std::uint32_t longest_ = 0;
+    std::uint32_t longest_ = 1;
     unsigned told = 0;
 };
 
