@@ -176,7 +176,9 @@ int halvm_main() {
 
     const auto ended = web.serve(*listener, asked);
     listener->close();
-    web.close(fiber::within(5s));
+    const auto patience = fiber::within(5s);
+    web.close(patience);
+    (void)stack.tcp().drain(patience);
     if (network->lease)
         stack.service<net::dhcp_client>().release(stack.at(1));
     console.print("Served " + std::to_string(web.statistics().requests) + " requests\n");

@@ -51,15 +51,11 @@ std::string format(const syslog_message& one) {
     return made;
 }
 
-result<syslog> syslog::open(stack& own, endpoint to, std::string host, std::string program) {
+result<syslog> syslog::open(stack& own, const endpoint& to, std::string host, std::string program) {
     auto socket = own.udp().bind();
     if (!socket)
         return failure(socket.error());
-    if (to.port == 0)
-        to.port = port;
-    if (auto done = socket->connect(to); !done)
-        return failure(done.error());
-    return syslog{std::move(*socket), std::move(host), std::move(program)};
+    return syslog{std::move(*socket), {to.address, to.port != 0 ? to.port : port}, std::move(host), std::move(program)};
 }
 
 void syslog::send(severity how, std::string_view kind, std::string_view text) noexcept {
@@ -71,7 +67,7 @@ void syslog::send(severity how, std::string_view kind, std::string_view text) no
                                          .kind = kind,
                                          .text = text});
         // What does not go now would only keep what it tells of waiting.
-        if (!socket_.send(as_bytes(made), fiber::wait_limit{fiber::this_scheduler().now()}))
+        if (!socket_.send_to(as_bytes(made), to_, fiber::wait_limit{fiber::this_scheduler().now()}))
             ++lost_;
     } catch (const std::bad_alloc&) {
         ++lost_;

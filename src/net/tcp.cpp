@@ -227,6 +227,16 @@ void tcp_layer::ring() noexcept {
     engine_.advance();
     if (const fiber::instant next = engine_.deadline(); next != fiber::never)
         stack_.alarms().set(alarm_, next);
+    batch_ended();
+}
+
+result<void> tcp_layer::drain(const fiber::wait_limit& limit) {
+    while (!engine_.is_drained()) {
+        const fiber::wake how = fiber::this_scheduler().wait(draining_, limit);
+        if (how != fiber::wake::signalled && !engine_.is_drained())
+            return fiber::detail::gave_up(how, "drain TCP connections");
+    }
+    return {};
 }
 
 result<tcp_listener> tcp_layer::listen(const tcp_listening& what) {

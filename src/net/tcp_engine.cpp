@@ -213,6 +213,14 @@ void engine::release(connection& one) {
     reap(one);
 }
 
+bool engine::is_drained() const noexcept {
+    for (const connection* one : buckets_)
+        for (; one != nullptr; one = one->next_in_bucket_)
+            if (one->released_ && one->is_open() && !one->is_drained())
+                return false;
+    return true;
+}
+
 void engine::release(listener& one) {
     half_open_.for_each([&](half_open_entry& each) {
         if (each.to == &one)

@@ -4,6 +4,7 @@
 //   http::server server{[](http::request&) { return http::response{}.text("hello"); }};
 //   server.serve(listener, shutdown_token());
 //   server.close(fiber::within(5s));
+//   stack.tcp().drain(fiber::within(5s));
 //
 // A connection on which nothing is under way, or whose request has come in part, holds no fiber and no buffers: it
 // waits as itself for its stream. Worker fibers, each with its buffers, take those that have something to read; there
@@ -118,7 +119,8 @@ public:
     }
 
     /// Requests that are under way are answered, and their connections end then; the others end now. Blocks until all
-    /// have ended; at the limit, what is left is cut off.
+    /// have ended; at the limit, what is left is cut off. The last bytes of answers may still be queued in TCP then:
+    /// tcp_layer::drain().
     void close(const fiber::wait_limit& limit);
 
     [[nodiscard]] const server_statistics& statistics() const noexcept { return statistics_; }

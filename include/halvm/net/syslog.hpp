@@ -36,18 +36,19 @@ class syslog {
 public:
     static constexpr std::uint16_t port = 514;
 
-    /// Errors: those of udp_layer::bind() and udp_socket::connect().
-    static result<syslog> open(stack& own, endpoint to, std::string host, std::string program);
+    /// A server that cannot be reached now may be later. Errors: those of udp_layer::bind().
+    static result<syslog> open(stack& own, const endpoint& to, std::string host, std::string program);
 
     /// Never blocks for long, and never fails: a message for which there is no way or no room is lost, and counted.
     void send(severity how, std::string_view kind, std::string_view text) noexcept;
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
 private:
-    syslog(udp_socket socket, std::string host, std::string program) noexcept
-        : socket_{std::move(socket)}, host_{std::move(host)}, program_{std::move(program)} {}
+    syslog(udp_socket socket, const endpoint& to, std::string host, std::string program) noexcept
+        : socket_{std::move(socket)}, to_{to}, host_{std::move(host)}, program_{std::move(program)} {}
 
     udp_socket socket_;
+    endpoint to_;
     std::string host_;
     std::string program_;
     std::uint64_t lost_ = 0;

@@ -125,11 +125,20 @@ public:
     result<tcp_connection> connect(std::string_view name, std::uint16_t port, const fiber::wait_limit& limit = {},
                                    const tcp::connection_options& options = {});
 
+    /// Blocks until the peers have acknowledged all that was queued in connections that were destroyed since, and their
+    /// ends: nobody sends it any more once the program is over. Errors: std::errc::timed_out and operation_canceled by
+    /// the limit.
+    result<void> drain(const fiber::wait_limit& limit);
+
     /// What stands below the sockets: for tests and for looking at.
     [[nodiscard]] tcp::engine& engine() noexcept { return engine_; }
 
     std::optional<ip_refusal> receive(ip_datagram& in) override;
     void failed(const ip_error& about) override;
+    void batch_ended() override {
+        if (!draining_.empty())
+            fiber::this_scheduler().signal_all(draining_);
+    }
     void room_made() override { engine_.resume(); }
 
 private:
@@ -169,6 +178,7 @@ private:
     stack& stack_;
     fixed_table<known_path, path_hash> paths_;
     own_alarm alarm_{*this};
+    fiber::wait_queue draining_{"TCP connections to drain", true};
     tcp::engine engine_;
 };
 

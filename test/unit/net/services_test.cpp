@@ -635,6 +635,21 @@ TEST_CASE("syslog: a message is one line, in the form of RFC 5424, and goes out 
     CHECK(log->lost() == 0);
 }
 
+TEST_CASE("syslog: a server that cannot be reached loses messages, and can be reached later") {
+    stack_world world;
+    const endpoint server{"10.77.0.1"_ip, 5140};
+    auto log = syslog::open(world.stack, server, "host", "program");
+    REQUIRE(log);
+    log->send(severity::notice, "kind", "lost");
+    CHECK(log->lost() == 1);
+    auto socket = world.stack.udp().bind(5140).value();
+    REQUIRE(world.stack.configure("10.77.0.1/24"));
+    log->send(severity::notice, "kind", "heard");
+    const auto heard = socket.receive_from(fiber::within(1s));
+    REQUIRE(heard);
+    CHECK(log->lost() == 1);
+}
+
 result<network_words> words(std::initializer_list<const char*> all) {
     return network_words::read({all.begin(), all.size()});
 }

@@ -273,6 +273,31 @@ TEST_CASE("tcp sockets: close waits until the peer has everything") {
     CHECK(both.server.tcp().engine().store().used() == 0);
 }
 
+TEST_CASE("tcp sockets: what was queued in connections that are gone can be waited for") {
+    tcp_pair both;
+    auto [from, to] = both.connect();
+    tcp_layer& ours = both.client.tcp();
+    CHECK(ours.drain(fiber::within(1s)));
+    const std::string all = traffic(100'000, 5);
+    REQUIRE(from.write(as_bytes(all)));
+    const auto begun = fiber::clock::now();
+    // One that is in use is its user's affair.
+    CHECK(ours.drain(fiber::within(1s)));
+    CHECK(fiber::clock::now() == begun);
+    { const tcp_connection gone{std::move(from)}; }
+    CHECK(code_of(ours.drain(fiber::within(1s))) == std::errc::timed_out);
+    auto reader = fiber::spawn([&, &to = to] { CHECK(read_exactly(to, all.size()) == all); });
+    CHECK(ours.drain(fiber::within(10s)));
+    CHECK(fiber::clock::now() - begun < 5s);
+    reader.join();
+    // Nor does it wait for one whose peer has gone.
+    auto [late, peer] = both.connect(81);
+    REQUIRE(late.write(as_bytes(all)));
+    { const tcp_connection gone{std::move(late)}; }
+    peer.abort();
+    CHECK(ours.drain(fiber::within(10s)));
+}
+
 TEST_CASE("tcp sockets: many at once, over a link that loses, doubles and reorders") {
     fiber_world world;
     seeded_random random;

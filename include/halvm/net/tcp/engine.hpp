@@ -68,6 +68,8 @@ public:
     [[nodiscard]] instant deadline() noexcept { return wheel_.earliest(); }
 
     [[nodiscard]] std::size_t connections() const noexcept { return count_; }
+    /// Whether the peers of all connections that were released have acknowledged what was queued.
+    [[nodiscard]] bool is_drained() const noexcept;
     [[nodiscard]] std::size_t half_open() const noexcept { return half_open_.size(); }
     [[nodiscard]] std::size_t time_waits() const noexcept { return time_waits_.size(); }
     /// `visit(connection&)`, which must not end it.
