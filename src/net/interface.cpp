@@ -177,6 +177,7 @@ void interface::receive_frames(const std::stop_token& stop) {
             refresh();
             continue;
         }
+        may_have_more_ = *count == frames.size();
         link_statistics& counted = stack_.counters().link;
         counted.received += *count;
         ++counted.batches;

@@ -274,8 +274,22 @@ result<packet> stack::allocate_own(std::size_t size) {
     return own_memory_->allocate(size);
 }
 
+void stack::let_others_read() {
+    // From the device's signal to the frames it is two fibers' turns.
+    constexpr unsigned least_turns = 2, most_turns = 16;
+    for (unsigned turn = 0; turn != most_turns; ++turn) {
+        if (turn >= least_turns &&
+            std::none_of(interfaces_.begin(), interfaces_.end(), [](const auto& one) { return one->may_have_more(); }))
+            return;
+        fiber::yield();
+    }
+}
+
 void stack::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
+        // After a time in which nobody could run, what is due may have been answered by what nobody has read yet.
+        if (alarms_.is_due())
+            let_others_read();
         {
             const batch together{*this};
             alarms_.ring();

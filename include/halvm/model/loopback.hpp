@@ -14,13 +14,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace halvm::model {
 
@@ -146,6 +146,35 @@ public:
     [[nodiscard]] packet_pool_counts idle() const noexcept { return here().pool.idle(); }
 
 private:
+    /// Allocates only to hold more than it ever has.
+    class frame_queue {
+    public:
+        [[nodiscard]] std::size_t size() const noexcept { return frames_.size() - first_; }
+        [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+        void push_back(packet one) {
+            if (frames_.size() == frames_.capacity() && 2 * first_ >= frames_.size()) {
+                frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(first_));
+                first_ = 0;
+            }
+            frames_.push_back(std::move(one));
+        }
+        /// Pre: it is not empty.
+        packet pop_front() noexcept {
+            packet one = std::move(frames_[first_++]);
+            if (empty())
+                clear();
+            return one;
+        }
+        void clear() noexcept {
+            frames_.clear();
+            first_ = 0;
+        }
+
+    private:
+        std::vector<packet> frames_;
+        std::size_t first_ = 0;
+    };
+
     struct end {
         end(const loopback_options& options, const mac_address& mac, packet_pool memory)
             : info{.mac = mac,
@@ -158,7 +187,7 @@ private:
         nic_info info;
         nic_statistics statistics;
         packet_pool pool;
-        std::deque<packet> inbox;
+        frame_queue inbox;
         fiber::wait_queue receivers{"a frame from a cable"};
         fiber::wait_queue senders{"room on a cable"};
         std::uint64_t changes = 0;
@@ -198,10 +227,8 @@ private:
 
     std::size_t take(end& own, std::span<packet> frames) noexcept {
         std::size_t count = 0;
-        for (; count != frames.size() && !own.inbox.empty(); ++count) {
-            frames[count] = std::move(own.inbox.front());
-            own.inbox.pop_front();
-        }
+        for (; count != frames.size() && !own.inbox.empty(); ++count)
+            frames[count] = own.inbox.pop_front();
         wake(there().senders);
         return count;
     }

@@ -44,6 +44,7 @@ public:
             wheel_.cancel(one);
     }
 
+    [[nodiscard]] bool is_due() noexcept { return wheel_.earliest() <= now(); }
     /// Rings what is due.
     void ring() noexcept {
         wheel_.expire(now(), [](fiber::timer& one) { static_cast<alarm&>(one).ring(); });

@@ -90,6 +90,8 @@ public:
     void send(packet payload, const mac_address& destination, wire::ethertype type);
     [[nodiscard]] bool has_room() const noexcept;
     [[nodiscard]] std::size_t waiting_frames() const noexcept { return end_ - first_; }
+    /// Whether the last look into the NIC found as many frames as it could take: there may be more.
+    [[nodiscard]] bool may_have_more() const noexcept { return may_have_more_; }
     /// Blocks until there is room in the queue. Errors: std::errc::timed_out and operation_canceled by the limit.
     result<void> wait_for_room(const fiber::wait_limit& limit);
 
@@ -119,6 +121,7 @@ private:
     std::vector<packet> queue_;
     std::size_t first_ = 0;
     std::size_t end_ = 0;
+    bool may_have_more_ = false;
     bool draining_ = false;
     fiber::wait_queue backlog_{"frames to send", true};
     fiber::wait_queue room_{"room in a network interface", true};

@@ -201,6 +201,7 @@ private:
     void input(interface& in, packet frame);
     void end_batch();
     void make_room();
+    void let_others_read();
     void flush();
     void run(const std::stop_token& stop);
     result<packet> allocate_own(std::size_t size);

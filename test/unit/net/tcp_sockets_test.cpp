@@ -8,6 +8,10 @@
 #include <halvm/net/iostream.hpp>
 #include <halvm/net/tcp.hpp>
 
+#include <cstdlib>
+#include <new>
+#include <utility>
+
 namespace {
 
 using namespace halvm;
@@ -22,6 +26,8 @@ using namespace halvm::net::literals;
         halvm::fiber::spawn([c = std::move(*connection)]() mutable { return c.write(as_bytes("hello\n")); }).detach();
     auto peer = stack.tcp().connect("example.org", 443, halvm::fiber::within(10s));
 }
+
+std::size_t allocations = 0;
 
 constexpr ipv4_address client_address{10, 0, 0, 1}, server_address{10, 0, 0, 2};
 
@@ -427,4 +433,68 @@ TEST_CASE("tcp sockets: buffers grow to what the path holds, and stay small wher
     static_cast<void>(much);
 }
 
+TEST_CASE("tcp sockets: after a time in which nobody could run, what has come is read before a timeout counts") {
+    fiber_world world;
+    seeded_random random;
+    auto [left, right] = model::loopback_nic::make_pair().value();
+    net::stack client{std::move(left), {.random = &random}};
+    net::stack server{model::faulty_nic{std::move(right), {.least_delay = 50ms, .most_delay = 50ms}},
+                      {.random = &random}};
+    REQUIRE(client.configure("10.0.0.1/24"));
+    REQUIRE(server.configure("10.0.0.2/24"));
+    auto listener = server.tcp().listen(7).value();
+    auto from = client.tcp().connect({server_address, 7}).value();
+    auto echo = fiber::spawn([to = listener.accept().value()]() mutable {
+        std::array<std::byte, 64> some;
+        while (const std::size_t count = to.read(some).value())
+            CHECK(to.write(bytes{some}.first(count)));
+    });
+    std::array<std::byte, 64> some{};
+    const auto exchange = [&] {
+        CHECK(from.write(some));
+        CHECK(from.read(some).value() == some.size());
+    };
+    exchange();
+    exchange();
+    bool stands_still = true;
+    world.wakes_at = [&](fiber::instant deadline) {
+        return std::exchange(stands_still, false) ? deadline + 1'000'000'000 : deadline;
+    };
+    exchange();
+    CHECK_FALSE(stands_still);
+    CHECK(client.statistics().tcp.timeouts == 0);
+    CHECK(from.shutdown());
+    echo.join();
+}
+
+TEST_CASE("tcp sockets: what flows allocates nothing") {
+    tcp_pair both;
+    auto [from, to] = both.connect();
+    const auto exchange = [&, &from = from, &to = to] {
+        std::array<std::byte, 2000> some{};
+        CHECK(from.write(some));
+        for (std::size_t left = some.size(); left != 0;)
+            left -= to.read(bytes{some}.first(left)).value();
+    };
+    for (int i = 0; i < 1000; ++i)
+        exchange();
+    const std::size_t before = allocations;
+    for (int i = 0; i < 100; ++i)
+        exchange();
+    CHECK(allocations == before);
+}
+
 }  // namespace
+
+// Counts what this program allocates.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    ++allocations;
+    return std::malloc(size != 0 ? size : 1);
+}
+void* operator new(std::size_t size) {
+    if (void* const memory = operator new(size, std::nothrow))
+        return memory;
+    throw std::bad_alloc{};
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
