@@ -637,8 +637,8 @@ TEST_CASE("syslog: a message is one line, in the form of RFC 5424, and goes out 
 
 TEST_CASE("syslog: a server that cannot be reached loses messages, and can be reached later") {
     stack_world world;
-    const endpoint server{"10.77.0.1"_ip, 5140};
-    auto log = syslog::open(world.stack, server, "host", "program");
+    const endpoint collector{"10.77.0.1"_ip, 5140};
+    auto log = syslog::open(world.stack, collector, "host", "program");
     REQUIRE(log);
     log->send(severity::notice, "kind", "lost");
     CHECK(log->lost() == 1);
