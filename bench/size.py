@@ -24,7 +24,7 @@ def parts(kernel: Path) -> dict[str, int]:
 
 
 def main() -> None:
-    tree.build("xen", ["hello", "bench_programs"])
+    tree.build("xen", ["hello", "webserver", "bench_programs"])
     hello = tree.program("xen", "hello")
     for rival, size in rivals.SIZE.items():
         print("hello", hello.stat().st_size, "bytes", rival, size, sep="\t")
@@ -40,6 +40,7 @@ def main() -> None:
     for name in PROGRAMS:
         kernel = tree.build_directory("xen") / "bench" / "programs" / name
         print(f"program: {name}", kernel.stat().st_size, "bytes", sep="\t")
+    print("webserver", tree.program("xen", "webserver").stat().st_size, "bytes", sep="\t")
 
 
 main()

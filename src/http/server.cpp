@@ -176,6 +176,8 @@ void server::attend(worker& own, connection& one) {
         return discard(one);
     if (one.now == phase::lingering)
         return linger(one);
+    if (one.unread != 0 && !skip(one))
+        return;
     own.turns = 0;
     own.out.begin(*one.stream, options_.write_time, cut_off_.get_token());
     next then = next::request;
@@ -204,7 +206,8 @@ void server::attend(worker& own, connection& one) {
     own.out.end();
     own.in.release();
     if (then == next::wait)
-        return park(one, one.came.empty() ? fiber::instant_after(options_.idle_time) : one.head_deadline);
+        return park(one,
+                    one.came.empty() && one.unread == 0 ? fiber::instant_after(options_.idle_time) : one.head_deadline);
     if (then == next::end)
         return discard(one);
     static_cast<void>(one.stream->shutdown());
@@ -227,6 +230,30 @@ void server::linger(connection& one) {
         one.discarded += *count;
     }
     discard(one);
+}
+
+/// Takes the rest of a body that was answered without it. False when the connection waits for more of it, or has ended.
+bool server::skip(connection& one) {
+    std::array<std::byte, 1024> unread;
+    while (one.unread != 0) {
+        if (one.how != fiber::wake::timed_out && !one.stream->readable()) {
+            park(one, one.head_deadline);
+            return false;
+        }
+        const bool in_time = one.how != fiber::wake::timed_out;
+        const bytes into = bytes{unread}.first(static_cast<std::size_t>(std::min<std::uint64_t>(1024, one.unread)));
+        const auto count = in_time ? one.stream->read(into, fiber::wait_limit{one.head_deadline, cut_off_.get_token()})
+                                   : result<std::size_t>{0};
+        if (!count || *count == 0) {
+            ++(in_time ? statistics_.broken : statistics_.timed_out);
+            discard(one);
+            return false;
+        }
+        one.unread -= *count;
+        statistics_.received += *count;
+    }
+    one.head_deadline = fiber::never;
+    return true;
 }
 
 server::next server::read_head(worker& own, connection& one, std::size_t& size) {
@@ -331,13 +358,24 @@ server::next server::handle(worker& own, connection& one, std::size_t size) {
     closes = send(own, &*head, answer, closes, broken) || closes;
     std::array<std::byte, 512> unread;
     while (!broken && !closes && !reading.body.is_over()) {
-        if (!own.out.flush())
+        // What has not come yet holds no worker: many such clients would keep all of them from the others.
+        const bool has_come = !own.in.text().empty() || one.stream->readers() == nullptr || one.stream->readable();
+        if (!own.out.flush()) {
             broken = true;
-        else if (const auto count = reading.body.read(unread, fiber::within(options_.body_time, cut_off_.get_token()));
-                 !count)
+        } else if (!has_come) {
+            const bool counted = head->body.how == body_length::kind::counted;
+            const std::uint64_t left = counted ? head->body.count - reading.body.total() : 0;
+            closes = left == 0 || left > most_discarded;
+            one.unread = closes ? 0 : left;
+            one.head_deadline = fiber::instant_after(options_.body_time);
+            break;
+        } else if (const auto count =
+                       reading.body.read(unread, fiber::within(options_.body_time, cut_off_.get_token()));
+                   !count) {
             broken = true;
-        else if (reading.body.total() > most_discarded)
+        } else if (reading.body.total() > most_discarded) {
             closes = true;
+        }
     }
     statistics_.received += reading.body.total();
     statistics_.sent += own.out.total() - before;
@@ -352,7 +390,7 @@ server::next server::handle(worker& own, connection& one, std::size_t size) {
         return next::end;
     }
     if (!closes)
-        return next::request;
+        return one.unread != 0 ? next::wait : next::request;
     if (!own.out.flush())
         return next::end;
     return unread_left || !own.in.text().empty() ? next::linger : next::end;

@@ -6,10 +6,10 @@
 //   server.close(fiber::within(5s));
 //   stack.tcp().drain(fiber::within(5s));
 //
-// A connection on which nothing is under way, or whose request has come in part, holds no fiber and no buffers: it
-// waits as itself for its stream. Worker fibers, each with its buffers, take those that have something to read; there
-// is one, and another only when all of them are blocked. Memory is bounded by the limits: so many connections, and so
-// many workers.
+// A connection on which nothing is under way, whose request has come in part, or whose client still owes a body that
+// nobody wants, holds no fiber and no buffers: it waits as itself for its stream. Worker fibers, each with its
+// buffers, take those that have something to read; there is one, and another only when all of them are blocked. Memory
+// is bounded by the limits: so many connections, and so many workers.
 #pragma once
 
 #include <halvm/fiber/condition.hpp>
@@ -137,6 +137,7 @@ private:
         head_finder finder{};
         fiber::instant head_deadline = fiber::never;
         std::size_t discarded = 0;
+        std::uint64_t unread = 0;  // of a body that its handler did not want
         phase now = phase::reading;
         fiber::waiter place{};
         boost::intrusive::list_member_hook<> hook{};
@@ -156,6 +157,7 @@ private:
     void attend(worker& own, connection& one);
     void park(connection& one, fiber::instant deadline);
     void linger(connection& one);
+    bool skip(connection& one);
     void discard(connection& one) noexcept;
     next read_head(worker& own, connection& one, std::size_t& size);
     next handle(worker& own, connection& one, std::size_t size);

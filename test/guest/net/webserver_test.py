@@ -100,6 +100,7 @@ def must_say_why(lab: Lab, lane: Lane, guest: Guest, why: str) -> None:
 
 def main() -> None:
     memory, connections, at_once, requests = (int(word) for word in sys.argv[3:] or "8 100 20 1000".split())
+    must(Path(sys.argv[1]).stat().st_size <= 900 << 10, "its image has 900 KiB at most")
     port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
         archive = web_site.pack(Path(scratch))

@@ -361,6 +361,24 @@ TEST_CASE("server: idle connections hold no fiber, and slow ones do not keep oth
     CHECK(serving::read_some(idle[1]) == hello);
 }
 
+TEST_CASE("server: a body that nobody wants and that does not come keeps no worker from the others") {
+    serving here{{.workers = 1}};
+    auto owing = here.connect();
+    serving::say(owing, "POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1");
+    CHECK(serving::read_some(owing).starts_with("HTTP/1.1 204 "));
+    auto chunked = here.connect();
+    serving::say(chunked, "POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n1");
+    CHECK(serving::read_some(chunked).starts_with("HTTP/1.1 204 "));
+    CHECK(here.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ends_with("hello"));
+    serving::say(owing, "2345");
+    serving::say(owing, "6789GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(serving::read_some(owing).ends_with("hello"));
+    serving::say(owing, "POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+    CHECK(serving::read_some(owing).starts_with("HTTP/1.1 204 "));
+    CHECK(serving::read_all(owing) == "");
+    CHECK(here.one->statistics().timed_out == 1);
+}
+
 TEST_CASE("server: another worker comes when all are blocked, up to the limit, and goes when it is not needed") {
     serving web{server_options{.workers = 3}};
     std::vector<loopback_stream> clients;
