@@ -72,7 +72,7 @@ result<configured_network> configure(stack& own, const network_words& words, con
         // A server that comes later does not take the address away.
         own.service<dhcp_client>().release(own.at(1));
     }
-    if (const auto done = own.configure(words.address->to_text().view(), words.gateway, false, limit); !done)
+    if (const auto done = own.configure(*words.address, words.gateway, false, limit); !done)
         return failure{done.error()};
     own.name_service().servers = words.name_servers;
     return configured_network{*words.address};

@@ -15,8 +15,7 @@ constexpr std::size_t batch_size = 32;
 }  // namespace
 
 interface::interface(stack& own, std::uint16_t number, std::unique_ptr<nic_port> port)
-    : stack_{own}, number_{number}, port_{std::move(port)} {
-    addresses_.reserve(own.limits().addresses);
+    : stack_{own}, number_{number}, port_{std::move(port)}, addresses_{own.limits().addresses} {
     if (is_loopback()) {
         info_.mtu = 65535;
         info_.most_pieces = std::numeric_limits<std::uint32_t>::max();
@@ -24,7 +23,8 @@ interface::interface(stack& own, std::uint16_t number, std::unique_ptr<nic_port>
         info_.receive = info_.transmit;
     } else {
         info_ = port_->info();
-        queue_.resize(own.limits().transmit_queue);
+        room_for_ = own.limits().transmit_queue;
+        queue_.reset(new packet[room_for_]);
     }
 }
 
@@ -33,10 +33,12 @@ interface::~interface() {
 }
 
 void interface::start() {
-    const fiber::options options{.name = "network receiver", .service = true};
-    receiver_ = fiber::spawn([this](std::stop_token stop) { receive_frames(stop); }, options);
-    transmitter_ = fiber::spawn([this](std::stop_token stop) { transmit_frames(stop); },
-                                {.name = "network transmitter", .service = true});
+    receiver_ = stack::spawn(
+        "network receiver",
+        [](void* of, const std::stop_token& stop) { static_cast<interface*>(of)->receive_frames(stop); }, this);
+    transmitter_ = stack::spawn(
+        "network transmitter",
+        [](void* of, const std::stop_token& stop) { static_cast<interface*>(of)->transmit_frames(stop); }, this);
 }
 
 void interface::stop() noexcept {
@@ -46,20 +48,34 @@ void interface::stop() noexcept {
 
 nic_statistics interface::statistics() const noexcept { return port_ ? port_->statistics() : nic_statistics{}; }
 
-bool interface::has(const ip_address& address) const noexcept {
-    return std::any_of(addresses_.begin(), addresses_.end(),
-                       [&](const interface_address& one) { return one.address() == address; });
+address_role interface::role_of(ipv4_address address) const noexcept {
+    auto role = address_role::foreign;
+    if (is_loopback())
+        return has(address) ? address_role::own : role;
+    if (address.is_broadcast())
+        return address_role::broadcast;
+    for (const interface_address& one : addresses_) {
+        if (!one.address().is_v4())
+            continue;
+        const std::uint32_t own = one.address().v4().bits();
+        if (own == address.bits())
+            role = address_role::own;
+        // A network of two addresses has none to spare; another's own one is an old form of the same.
+        // [rfc3021 2.1] [rfc1122 3.3.6]
+        const unsigned length = one.network().length();
+        const std::uint32_t hosts = length > 30 ? 0 : 0xffff'ffffu >> length;
+        const std::uint32_t network = own & ~hosts;
+        if (hosts != 0 && (address.bits() == network || address.bits() == (network | hosts)))
+            return address_role::broadcast;
+    }
+    return role;
 }
 
-bool interface::is_broadcast(const ip_address& address) const noexcept {
-    if (!address.is_v4() || is_loopback())
-        return false;
-    return address.is_broadcast() ||
-           std::any_of(addresses_.begin(), addresses_.end(), [&](const interface_address& one) {
-               // The network's own address is an old form of the same. [rfc1122 3.3.6]
-               const auto last = one.network().broadcast();
-               return last && (*last == address.v4() || one.network().address() == address);
-           });
+bool interface::has(const ip_address& address) const noexcept {
+    for (const interface_address& one : addresses_)
+        if (one.address() == address)
+            return true;
+    return false;
 }
 
 std::optional<ip_address> interface::source_for(const ip_address& next_hop) const noexcept {
@@ -90,13 +106,12 @@ void interface::send(packet payload, const mac_address& destination, wire::ether
         ++counted.no_link;
         return;
     }
-    if (end_ == queue_.size() && first_ != 0) {
-        std::move(queue_.begin() + static_cast<std::ptrdiff_t>(first_),
-                  queue_.begin() + static_cast<std::ptrdiff_t>(end_), queue_.begin());
+    if (end_ == room_for_ && first_ != 0) {
+        std::move(&queue_[first_], queue_.get() + end_, queue_.get());
         end_ -= first_;
         first_ = 0;
     }
-    if (end_ == queue_.size()) {
+    if (end_ == room_for_) {
         ++counted.queue_full;
         return;
     }
@@ -110,7 +125,7 @@ void interface::send(packet payload, const mac_address& destination, wire::ether
     const stack::batch now{stack_};
 }
 
-bool interface::has_room() const noexcept { return end_ - first_ < queue_.size() || is_loopback() || !is_up(); }
+bool interface::has_room() const noexcept { return end_ - first_ < room_for_ || is_loopback() || !is_up(); }
 
 result<void> interface::wait_for_room(const fiber::wait_limit& limit) {
     while (!has_room()) {
@@ -125,7 +140,7 @@ void interface::flush() {
     if (first_ == end_)
         return;
     if (!draining_ && is_up()) {
-        const std::size_t taken = port_->try_transmit(std::span{queue_}.subspan(first_, end_ - first_));
+        const std::size_t taken = port_->try_transmit({&queue_[first_], end_ - first_});
         first_ += taken;
         stack_.counters().link.transmitted += taken;
         if (first_ == end_) {
@@ -144,8 +159,7 @@ void interface::transmit_frames(const std::stop_token& stop) {
             if (fiber::this_scheduler().wait(backlog_, fiber::wait_limit{stop}) == fiber::wake::stopped)
                 return;
         const std::size_t count = std::min(end_ - first_, frames.size());
-        std::move(queue_.begin() + static_cast<std::ptrdiff_t>(first_),
-                  queue_.begin() + static_cast<std::ptrdiff_t>(first_ + count), frames.begin());
+        std::move(&queue_[first_], queue_.get() + first_ + count, frames.begin());
         first_ += count;
         if (first_ == end_)
             first_ = end_ = 0;
@@ -211,8 +225,8 @@ void interface::refresh() {
 
 void interface::fail(const error& why) {
     failed_ = why;
-    for (packet& frame : queue_)
-        frame = {};
+    for (; first_ != end_; ++first_)
+        queue_[first_] = {};
     first_ = end_ = 0;
     stack_.changed();
     fiber::this_scheduler().signal_all(room_);

@@ -13,9 +13,6 @@ using namespace wire;
 
 constexpr std::uint8_t loose_source_route = 131, strict_source_route = 137;  // [rfc791 3.1]
 
-/// What a router that does not say may have meant. [rfc1191 7.1]
-constexpr std::array<std::uint16_t, 10> plateaus{32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
-
 /// A group's address on Ethernet. [rfc1112 6.4]
 mac_address mac_of_group(ipv4_address group) noexcept {
     const auto octets = group.octets();
@@ -70,7 +67,8 @@ void ipv4_layer::check(interface& in, bool link_group, packet payload) {
     const ipv4_address source = header->source(), destination = header->destination();
     if (!in.is_loopback()) {
         // Nobody else sends with our addresses, nor a host with one that it cannot have. [rfc1122 3.2.1.3]
-        if (!source.is_unicast() || source.is_loopback() || in.is_broadcast(source) || stack_.is_ours(source)) {
+        if (!source.is_unicast() || source.is_loopback() || in.role_of(source) != address_role::foreign ||
+            stack_.is_ours(source)) {
             ++counted.bad_source;
             return;
         }
@@ -92,13 +90,14 @@ void ipv4_layer::check(interface& in, bool link_group, packet payload) {
                      .ttl = header->ttl(),
                      .traffic_class = header->traffic_class(),
                      .link_group = link_group};
+    const address_role role = in.role_of(destination);
     if (destination.is_multicast())
         made.cast = ip_cast::multicast;
-    else if (in.is_broadcast(destination) || (destination.is_broadcast() && !in.is_loopback()))
+    else if (role == address_role::broadcast)
         made.cast = ip_cast::broadcast;
     bool is_ours = true;
     if (made.cast == ip_cast::unicast)
-        is_ours = in.is_loopback() ? stack_.is_ours(destination) : in.has(destination) || in.is_unnumbered();
+        is_ours = in.is_loopback() ? stack_.is_ours(destination) : role == address_role::own || in.is_unnumbered();
     else if (made.cast == ip_cast::multicast)
         is_ours = destination == ipv4_address{224, 0, 0, 1} || in.is_loopback();
     // A host's own address in a frame to all is somebody's mistake, or an attempt to be answered by all.
@@ -169,32 +168,6 @@ result<void> ipv4_layer::send(const path& way, const ip_sending& how, packet pay
                                            : send_pieces(way, std::move(header), std::move(payload));
 }
 
-result<void> ipv4_layer::send_pieces(const path& way, ipv4_header header, packet payload) {
-    ip_statistics& counted = stack_.counters().ip;
-    // No device fills in a sum over several frames.
-    if (auto filled = fill_in_checksum(payload); !filled)
-        return filled;
-    ++counted.fragmented;
-    const std::size_t most = (way.mtu - header.size()) / 8 * 8;
-    std::size_t at = 0;
-    for (packet rest; payload; payload = std::move(rest)) {
-        rest = {};
-        header.has_more_fragments = payload.size() > most;
-        if (header.has_more_fragments) {
-            auto behind = payload.split(most);
-            if (!behind)
-                return failure(behind.error());
-            rest = std::move(*behind);
-        }
-        header.fragment_offset = static_cast<std::uint16_t>(at);
-        at += payload.size();
-        ++counted.fragments_sent;
-        if (auto sent = send_piece(way, header, std::move(payload)); !sent)
-            return sent;
-    }
-    return {};
-}
-
 result<void> ipv4_layer::send_piece(const path& way, const ipv4_header& header, packet payload) {
     const std::size_t size = payload.size();
     const auto room = payload.prepend(header.size());
@@ -217,63 +190,6 @@ result<void> ipv4_layer::send_piece(const path& way, const ipv4_header& header, 
              way.cast == ip_cast::broadcast ? mac_address::broadcast() : mac_of_group(header.destination),
              ethertype::ipv4);
     return {};
-}
-
-void ipv4_layer::undeliverable(packet whole) {
-    const auto front = whole.linearize(std::min(whole.size(), ipv4_field::greatest_header + std::size_t{8}));
-    const auto header = front ? icmpv4_quote::parse(*front) : failure(front.error());
-    if (!header)
-        return;
-    if (ip_protocol_handler* const handler = stack_.handler_of(header->protocol());
-        handler && header->payload().size() >= 8)
-        handler->failed({.problem = ip_problem::host_unreachable,
-                         .protocol = header->protocol(),
-                         .reporter = header->source(),
-                         .source = header->source(),
-                         .destination = header->destination(),
-                         .transport = header->payload()});
-}
-
-std::uint32_t ipv4_layer::path_mtu(const ip_address& destination, std::uint32_t link) {
-    known_mtu* const known = path_mtus_.find(destination);
-    if (known == nullptr)
-        return link;
-    if (alarm_clock::now() >= known->until) {
-        path_mtus_.erase(*known);
-        return link;
-    }
-    path_mtus_.touch(*known);
-    return std::min(link, known->mtu);
-}
-
-std::uint32_t ipv4_layer::reduce_path_mtu(const ip_address& destination, std::optional<std::uint16_t> said,
-                                          std::size_t datagram) {
-    const auto way = stack_.find_path(destination);
-    if (!way || way->via->is_loopback())
-        return 0;
-    std::uint32_t mtu = said.value_or(0);
-    if (mtu == 0)
-        for (const std::uint16_t one : plateaus)
-            if (one < datagram) {
-                mtu = one;
-                break;
-            }
-    mtu = std::max(mtu, stack_.limits().least_path_mtu);
-    // It never grows by what somebody says. [rfc1191 6.3]
-    if (mtu >= way->mtu)
-        return way->mtu;
-    known_mtu* known = path_mtus_.find(destination);
-    if (known == nullptr) {
-        if (path_mtus_.full())
-            path_mtus_.erase(path_mtus_.least_recent());
-        known = &path_mtus_.insert(destination);
-    }
-    path_mtus_.touch(*known);
-    known->mtu = mtu;
-    known->until = fiber::instant_after(stack_.limits().path_mtu_time);
-    ++stack_.counters().icmp.mtu_reduced;
-    stack_.changed();
-    return mtu;
 }
 
 std::uint16_t ipv4_layer::next_identification(const ip_address& destination) noexcept {

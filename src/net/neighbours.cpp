@@ -6,7 +6,7 @@
 namespace halvm::net {
 
 neighbour_cache::neighbour_cache(stack& own, const stack_limits& limits)
-    : stack_{own}, limits_{limits}, table_{limits.neighbours} {}
+    : stack_{own}, limits_{limits}, table_{limits.neighbours}, waiting_{limits.neighbour_queue_all} {}
 
 neighbour_cache::~neighbour_cache() {
     table_.for_each([this](entry& one) { drop(one); });
@@ -21,24 +21,13 @@ result<void> neighbour_cache::send(interface& via, const ip_address& next_hop, w
         ask(*one);
     }
     table_.touch(*one);
-    neighbour_statistics& counted = stack_.counters().neighbours;
     switch (one->state) {
     case neighbour_state::absent:
-        ++counted.undelivered;
+        ++stack_.counters().neighbours.undelivered;
         return network_failure(std::errc::host_unreachable, "reach a neighbour");
     case neighbour_state::incomplete:
         one->type = type;
-        if (one->waiting.size() == limits_.neighbour_queue || waiting_ == limits_.neighbour_queue_all) {
-            ++counted.queue_full;
-            if (one->waiting.empty())
-                return {};
-            // At least the last one is kept. [rfc1122 2.3.2.2]
-            one->waiting.erase(one->waiting.begin());
-            --waiting_;
-        }
-        one->waiting.reserve(limits_.neighbour_queue);
-        one->waiting.push_back(std::move(payload));
-        ++waiting_;
+        keep(*one, std::move(payload));
         return {};
     case neighbour_state::stale:
         one->state = neighbour_state::asking;
@@ -49,6 +38,23 @@ result<void> neighbour_cache::send(interface& via, const ip_address& next_hop, w
     }
     via.send(std::move(payload), one->mac, type);
     return {};
+}
+
+void neighbour_cache::keep(entry& one, packet payload) noexcept {
+    std::size_t count = 0;
+    held_packet** end = &one.waiting;
+    for (; *end != nullptr; end = &(*end)->next)
+        ++count;
+    if (count == limits_.neighbour_queue || waiting_.full()) {
+        ++stack_.counters().neighbours.queue_full;
+        if (count == 0)
+            return;
+        // At least the last one is kept. [rfc1122 2.3.2.2]
+        waiting_.give_first(one.waiting);
+        if (count == 1)
+            end = &one.waiting;
+    }
+    *end = &waiting_.take(std::move(payload));
 }
 
 bool neighbour_cache::learn(interface& via, const ip_address& address, const mac_address& mac, bool may_add,
@@ -72,10 +78,8 @@ void neighbour_cache::confirm(entry& one, const mac_address& mac) {
     one.state = neighbour_state::fresh;
     one.probes = 0;
     stack_.alarms().set_in(one, limits_.neighbour_fresh);
-    for (packet& each : one.waiting)
-        one.via->send(std::move(each), mac, one.type);
-    waiting_ -= one.waiting.size();
-    one.waiting.clear();
+    while (one.waiting != nullptr)
+        one.via->send(waiting_.give_first(one.waiting), mac, one.type);
 }
 
 neighbour_cache::entry* neighbour_cache::make(interface& via, const ip_address& address) {
@@ -121,18 +125,16 @@ void neighbour_cache::give_up(entry& one) {
     ++counted.absent;
     one.state = neighbour_state::absent;
     stack_.alarms().set_in(one, limits_.neighbour_absent);
-    std::vector<packet> lost;
-    lost.swap(one.waiting);
-    waiting_ -= lost.size();
-    counted.undelivered += lost.size();
-    for (packet& each : lost)
-        stack_.undeliverable(one.key.address.family(), std::move(each));
+    // Whoever is told may send again, to the same neighbour.
+    for (held_packet* lost = std::exchange(one.waiting, nullptr); lost != nullptr;) {
+        ++counted.undelivered;
+        stack_.undeliverable(one.key.address.family(), waiting_.give_first(lost));
+    }
 }
 
 void neighbour_cache::drop(entry& one) noexcept {
     stack_.alarms().cancel(one);
-    waiting_ -= one.waiting.size();
-    one.waiting.clear();
+    waiting_.give_all(one.waiting);
 }
 
 void neighbour_cache::forget(const interface& via) {

@@ -5,6 +5,7 @@
 #include <halvm/net/wire/udp.hpp>
 
 #include <algorithm>
+#include <memory>
 
 namespace halvm::net {
 
@@ -16,12 +17,14 @@ struct udp_socket::state {
     udp_binding own;
     std::optional<endpoint> remote{};
     ip_address chosen{};  ///< the source that connect() found
-    std::vector<datagram> queue{};
+    std::unique_ptr<datagram[]> queue{};
+    std::size_t room = 0;
     std::size_t first = 0;
     std::size_t count = 0;
     std::uint64_t dropped = 0;
     std::optional<udp_error> failure{};
     std::optional<path> way{};
+    ip_address asked_from{};
     std::uint64_t found_at = 0;
     fiber::wait_queue waiting{"a UDP datagram", true};
     state* next = nullptr;
@@ -47,19 +50,20 @@ struct udp_socket::state {
     }
     datagram take() noexcept {
         datagram taken = std::move(queue[first]);
-        first = (first + 1) % queue.size();
+        first = first + 1 != room ? first + 1 : 0;
         --count;
         --layer.queued_;
         return taken;
     }
     void put(datagram one) noexcept {
         udp_statistics& counted = layer.stack_.counters().udp;
-        if (count == queue.size() || layer.queued_ >= layer.stack_.limits().udp_queue_all) {
+        if (count == room || layer.queued_ >= layer.stack_.limits().udp_queue_all) {
             ++counted.queue_full;
             ++dropped;
             return;
         }
-        queue[(first + count) % queue.size()] = std::move(one);
+        const std::size_t at = first + count;
+        queue[at < room ? at : at - room] = std::move(one);
         ++count;
         ++layer.queued_;
         ++counted.received;
@@ -108,10 +112,29 @@ result<udp_socket> udp_layer::bind(const udp_binding& what) {
         return network_failure(std::errc::address_in_use, attempted);
     }
     std::unique_ptr<udp_socket::state> made{new udp_socket::state{*this, own}};
-    made->queue.resize(stack_.limits().udp_queue);
+    made->room = stack_.limits().udp_queue;
+    made->queue.reset(new datagram[made->room]);
     made->next = std::exchange(sockets_[own.port % buckets], made.get());
     ++count_;
     return udp_socket{std::move(made)};
+}
+
+udp_socket::state* udp_layer::give_group(const ip_datagram& in, const endpoint& from, std::uint16_t port) {
+    udp_socket::state* last = nullptr;
+    for (udp_socket::state* one = sockets_[port % buckets]; one != nullptr; one = one->next) {
+        if (one->own.port != port || !one->hears(in.in, from))
+            continue;
+        if (last != nullptr) {
+            if (auto copy = in.whole.clone()) {
+                copy->trim_front(in.header + udp_field::size);
+                last->put({std::move(*copy), from, in.destination, in.in->number()});
+            } else {
+                ++stack_.counters().udp.no_memory;
+            }
+        }
+        last = one;
+    }
+    return last;
 }
 
 std::optional<ip_refusal> udp_layer::receive(ip_datagram& in) {
@@ -145,20 +168,7 @@ std::optional<ip_refusal> udp_layer::receive(ip_datagram& in) {
                     best = one;
                 }
     } else {
-        for (udp_socket::state* one = sockets_[port % buckets]; one != nullptr; one = one->next) {
-            if (one->own.port != port || !one->hears(in.in, from))
-                continue;
-            if (best != nullptr) {
-                // Each but the last gets a copy that shares the bytes.
-                if (auto copy = in.whole.clone()) {
-                    copy->trim_front(in.header + udp_field::size);
-                    best->put({std::move(*copy), from, in.destination, number});
-                } else {
-                    ++counted.no_memory;
-                }
-            }
-            best = one;
-        }
+        best = give_group(in, from, port);
     }
     if (best == nullptr) {
         ++counted.no_port;
@@ -307,8 +317,7 @@ result<path> udp_socket::find_path(const endpoint& to, const ip_address& from) {
     state& own = *state_;
     stack& in = own.layer.stack_;
     const ip_address& source = !from.is_unspecified() ? from : own.own.address;
-    if (own.way && own.found_at == in.generation() && own.way->destination == to.address &&
-        (source.is_unspecified() || own.way->source == source))
+    if (own.found_at == in.generation() && own.way->destination == to.address && own.asked_from == source)
         return *own.way;
     const std::uint64_t now = in.generation();
     auto way = in.find_path(to.address, source, own.own.via);
@@ -316,13 +325,9 @@ result<path> udp_socket::find_path(const endpoint& to, const ip_address& from) {
         return way;
     if (way->cast != ip_cast::unicast && !own.own.broadcast)
         return network_failure(std::errc::permission_denied, "send to more than one host");
-    // One that was found for another source is not the socket's own.
-    if (from.is_unspecified()) {
-        own.way = *way;
-        own.found_at = now;
-    } else {
-        own.way.reset();
-    }
+    own.way = *way;
+    own.asked_from = source;
+    own.found_at = now;
     return way;
 }
 

@@ -61,7 +61,7 @@ private:
         std::string address, gateway;
         words >> address >> gateway;
         const auto done = stack_.configure(
-            address, gateway.empty() ? std::nullopt : std::optional{net::ip_address::parse(gateway).value()}, true,
+            net::interface_address::parse(address).value(), gateway.empty() ? std::nullopt : std::optional{net::ip_address::parse(gateway).value()}, true,
             patience());
         return done ? "configured" : reason(done.error());
     }

@@ -82,7 +82,10 @@ public:
         std::swap(head_, old.head_);
         return *this;
     }
-    ~packet() { drop(head_); }
+    ~packet() {
+        if (head_ != nullptr)
+            drop(head_);
+    }
 
     /// Whether there is one at all, be it of no bytes.
     explicit operator bool() const noexcept { return head_ != nullptr; }
@@ -194,8 +197,10 @@ private:
     static node* share(arena& from, const node& other, std::size_t skip, std::size_t size) noexcept;
     void link(node*& end, node& one) noexcept;
     void move_offsets(std::ptrdiff_t by) noexcept;
+    void move_set_offsets(std::ptrdiff_t by) noexcept;
     void drop_first_bytes(std::size_t size) noexcept;
     void put_in_front(node& first) noexcept;
+    result<bytes> prepend_storage(std::size_t size) noexcept;
     void copy_origin(const node& from) noexcept;
     result<bytes> gather(std::size_t size, bool alone) noexcept;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The operations of packets. Nothing to include by itself: packet.hpp does.
+// The operations of packets. Nothing to include by itself: packet.hpp does. What is seldom needed, or large, is kept out
+// of line, and in one copy: each of these is called from very many places.
 #pragma once
 
 #include <halvm/device/packet.hpp>
@@ -13,7 +14,7 @@
 
 namespace halvm {
 
-inline void packet::drop(node* first) noexcept {
+[[gnu::noinline, gnu::noclone]] inline void packet::drop(node* first) noexcept {
     while (first != nullptr)
         arena::release(*std::exchange(first, first->next));
 }
@@ -62,6 +63,11 @@ inline void packet::copy_origin(const node& from) noexcept {
 }
 
 inline void packet::move_offsets(std::ptrdiff_t by) noexcept {
+    if (head_->about.checksum == packet_checksum::blank || head_->about.header_length != 0)
+        move_set_offsets(by);
+}
+
+[[gnu::noinline, gnu::noclone]] inline void packet::move_set_offsets(std::ptrdiff_t by) noexcept {
     packet_metadata& about = head_->about;
     const auto moved = [by](std::uint16_t offset) {
         return std::clamp<std::ptrdiff_t>(offset + by, 0, std::numeric_limits<std::uint16_t>::max());
@@ -76,7 +82,7 @@ inline void packet::move_offsets(std::ptrdiff_t by) noexcept {
 }
 
 /// Takes bytes off the front and leaves the offsets.
-inline void packet::drop_first_bytes(std::size_t size) noexcept {
+[[gnu::noinline, gnu::noclone]] inline void packet::drop_first_bytes(std::size_t size) noexcept {
     node& first = *head_;
     first.total -= static_cast<std::uint32_t>(size);
     const auto here = static_cast<std::uint32_t>(std::min<std::size_t>(size, first.size));
@@ -105,7 +111,7 @@ inline void packet::drop_first_bytes(std::size_t size) noexcept {
 }
 
 /// `first` becomes the head, with its bytes.
-inline void packet::put_in_front(node& first) noexcept {
+[[gnu::noinline, gnu::noclone]] inline void packet::put_in_front(node& first) noexcept {
     node& second = *head_;
     first.total = second.total + first.size;
     first.about = second.about;
@@ -121,21 +127,25 @@ inline void packet::put_in_front(node& first) noexcept {
 
 inline result<bytes> packet::prepend(std::size_t size) noexcept {
     node& first = head();
-    Expects(size <= first.arena->shape().large);
-    if (headroom() >= size) {
-        const auto count = static_cast<std::uint32_t>(size);
-        first.begin -= count;
-        first.size += count;
-        first.total += count;
-    } else {
-        node* const added = take(*first.arena, size);
-        if (added == nullptr)
-            return exhausted();
-        // At the end, so that what is left is headroom again.
-        added->begin = static_cast<std::uint32_t>(added->storage->capacity() - size);
-        added->size = static_cast<std::uint32_t>(size);
-        put_in_front(*added);
-    }
+    if (headroom() < size)
+        return prepend_storage(size);
+    const auto count = static_cast<std::uint32_t>(size);
+    first.begin -= count;
+    first.size += count;
+    first.total += count;
+    move_offsets(static_cast<std::ptrdiff_t>(size));
+    return bytes{first.data(), size};
+}
+
+[[gnu::cold, gnu::noinline, gnu::noclone]] inline result<bytes> packet::prepend_storage(std::size_t size) noexcept {
+    Expects(size <= head_->arena->shape().large);
+    node* const added = take(*head_->arena, size);
+    if (added == nullptr)
+        return exhausted();
+    // At the end, so that what is left is headroom again.
+    added->begin = static_cast<std::uint32_t>(added->storage->capacity() - size);
+    added->size = static_cast<std::uint32_t>(size);
+    put_in_front(*added);
     move_offsets(static_cast<std::ptrdiff_t>(size));
     return front().first(size);
 }
@@ -155,11 +165,18 @@ inline void packet::trim_front(std::size_t count) noexcept {
     Expects(count <= size());
     if (count == 0)
         return;
-    drop_first_bytes(count);
+    if (node& first = *head_; count < first.size) {
+        const auto here = static_cast<std::uint32_t>(count);
+        first.begin += here;
+        first.size -= here;
+        first.total -= here;
+    } else {
+        drop_first_bytes(count);
+    }
     move_offsets(-static_cast<std::ptrdiff_t>(count));
 }
 
-inline void packet::trim_back(std::size_t count) noexcept {
+[[gnu::noinline, gnu::noclone]] inline void packet::trim_back(std::size_t count) noexcept {
     Expects(count <= size());
     if (count == 0)
         return;
@@ -172,7 +189,7 @@ inline void packet::trim_back(std::size_t count) noexcept {
     drop(std::exchange(at->next, nullptr));
 }
 
-inline void packet::append(packet other) noexcept {
+[[gnu::noinline, gnu::noclone]] inline void packet::append(packet other) noexcept {
     if (head_ == nullptr) {
         std::swap(head_, other.head_);
     } else if (other.size() != 0) {
@@ -207,7 +224,7 @@ inline result<void> packet::append_copy(const_bytes data) noexcept {
     return {};
 }
 
-inline result<packet> packet::split(std::size_t at) noexcept {
+[[gnu::noinline, gnu::noclone]] inline result<packet> packet::split(std::size_t at) noexcept {
     Expects(at != 0 && at < size());
     node* before = head_;
     std::size_t left = at;
@@ -237,7 +254,7 @@ inline result<packet> packet::clone() const noexcept {
     return copy;
 }
 
-inline result<packet> packet::clone(std::size_t offset, std::size_t count) const noexcept {
+[[gnu::noinline, gnu::noclone]] inline result<packet> packet::clone(std::size_t offset, std::size_t count) const noexcept {
     Expects(offset <= head().total && count <= head().total - offset);
     const node* from = head_;
     for (; offset > from->size || (offset == from->size && count != 0); from = from->next)
@@ -284,7 +301,7 @@ inline void packet::copy_in(std::size_t offset, const_bytes data) noexcept {
 }
 
 /// The first bytes in one run, in memory of this packet alone if that is asked for.
-inline result<bytes> packet::gather(std::size_t count, bool alone) noexcept {
+[[gnu::noinline, gnu::noclone]] inline result<bytes> packet::gather(std::size_t count, bool alone) noexcept {
     Expects(count <= size());
     if (count == 0)
         return bytes{};

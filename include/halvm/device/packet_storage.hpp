@@ -183,7 +183,7 @@ public:
     void enter() noexcept { ++users_; }
     void leave() noexcept {
         if (--users_ == 0)
-            delete this;
+            end();
     }
 
     [[nodiscard]] packet_memory& memory() const noexcept { return *memory_; }
@@ -194,6 +194,7 @@ private:
     static constexpr std::size_t page = memory_buffer::alignment;
 
     ~packet_arena() = default;
+    [[gnu::cold, gnu::noinline]] void end() noexcept { delete this; }
 
     static bool is_cut_of_page(std::size_t size) noexcept {
         return size != 0 && (page % size == 0 || size % page == 0) && size <= std::numeric_limits<std::uint32_t>::max();

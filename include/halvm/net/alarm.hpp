@@ -31,28 +31,15 @@ public:
     [[nodiscard]] static fiber::instant now() noexcept { return fiber::this_scheduler().now(); }
 
     /// Never blocks and allocates nothing. One that is set already is moved.
-    void set(alarm& one, fiber::instant when) noexcept {
-        cancel(one);
-        const bool is_first = when < wheel_.earliest();
-        wheel_.insert(one, when);
-        if (is_first)
-            wake();
-    }
+    void set(alarm& one, fiber::instant when) noexcept;
     void set_in(alarm& one, std::chrono::nanoseconds delay) noexcept { set(one, fiber::instant_after(delay)); }
-    void cancel(alarm& one) noexcept {
-        if (one.pending())
-            wheel_.cancel(one);
-    }
+    void cancel(alarm& one) noexcept;
 
     [[nodiscard]] bool is_due() noexcept { return wheel_.earliest() <= now(); }
     /// Rings what is due.
-    void ring() noexcept {
-        wheel_.expire(now(), [](fiber::timer& one) { static_cast<alarm&>(one).ring(); });
-    }
+    void ring() noexcept;
     /// Until something is due, or wake() is called.
-    void wait(std::stop_token stop) noexcept {
-        fiber::this_scheduler().wait(waiting_, fiber::wait_limit{wheel_.earliest(), std::move(stop)});
-    }
+    void wait(const std::stop_token& stop) noexcept;
     void wake() noexcept { fiber::this_scheduler().signal(waiting_); }
 
 private:

@@ -23,7 +23,7 @@ enum class wire_errc {
 class wire_errors final : public std::error_category {
 public:
     const char* name() const noexcept override { return "wire"; }
-    std::string message(int value) const override {
+    [[gnu::cold]] std::string message(int value) const override {
         switch (static_cast<wire_errc>(value)) {
         case wire_errc::truncated: return "it ends too early";
         case wire_errc::bad_length: return "a length in it cannot be";

@@ -7,6 +7,7 @@
 #include <halvm/fiber/errors.hpp>
 #include <halvm/fiber/spawn.hpp>
 #include <halvm/net/alarm.hpp>
+#include <halvm/net/fixed_vector.hpp>
 #include <halvm/net/ip_prefix.hpp>
 #include <halvm/net/wire/ethernet.hpp>
 
@@ -14,7 +15,6 @@
 #include <optional>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace halvm::net {
 
@@ -51,9 +51,12 @@ private:
     Device device_;
 };
 
+/// What an address is to an interface.
+enum class address_role : std::uint8_t { foreign, own, broadcast };
+
 class interface {
 public:
-    ~interface();
+    [[gnu::cold]] ~interface();
     interface(const interface&) = delete;
     interface& operator=(const interface&) = delete;
 
@@ -71,10 +74,15 @@ public:
     /// Not above the NIC's own; as DHCP asks for it.
     void limit_mtu(std::uint32_t most) noexcept;
 
-    [[nodiscard]] std::span<const interface_address> addresses() const noexcept { return addresses_; }
+    [[nodiscard]] std::span<const interface_address> addresses() const noexcept {
+        return {addresses_.begin(), addresses_.size()};
+    }
+    /// One that all hosts of a network here listen to is the broadcast. [rfc922 7]
+    [[nodiscard]] address_role role_of(ipv4_address address) const noexcept;
     [[nodiscard]] bool has(const ip_address& address) const noexcept;
-    /// Whether all hosts of a network here listen to it. [rfc922 7]
-    [[nodiscard]] bool is_broadcast(const ip_address& address) const noexcept;
+    [[nodiscard]] bool is_broadcast(const ip_address& address) const noexcept {
+        return address.is_v4() && role_of(address.v4()) == address_role::broadcast;
+    }
     /// Ours to send from to a host on this link.
     [[nodiscard]] std::optional<ip_address> source_for(const ip_address& next_hop) const noexcept;
 
@@ -98,13 +106,13 @@ public:
 private:
     friend class stack;
 
-    interface(stack& own, std::uint16_t number, std::unique_ptr<nic_port> port);
-    void start();
+    [[gnu::cold]] interface(stack& own, std::uint16_t number, std::unique_ptr<nic_port> port);
+    [[gnu::cold]] void start();
     void stop() noexcept;
     void receive_frames(const std::stop_token& stop);
-    void transmit_frames(const std::stop_token& stop);
-    void refresh();
-    void fail(const error& why);
+    [[gnu::cold]] void transmit_frames(const std::stop_token& stop);
+    [[gnu::cold]] void refresh();
+    [[gnu::cold]] void fail(const error& why);
     void flush();
 
     stack& stack_;
@@ -113,12 +121,13 @@ private:
     nic_info info_;
     std::uint32_t mtu_limit_ = 0xffff'ffff;
     std::optional<error> failed_;
-    std::vector<interface_address> addresses_;
+    fixed_vector<interface_address> addresses_;
     unsigned configuring_ = 0;
     friend class configuring;
 
     // From first_ to end_ in memory of a fixed size.
-    std::vector<packet> queue_;
+    std::unique_ptr<packet[]> queue_;
+    std::size_t room_for_ = 0;
     std::size_t first_ = 0;
     std::size_t end_ = 0;
     bool may_have_more_ = false;

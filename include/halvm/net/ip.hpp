@@ -14,7 +14,7 @@
 
 namespace halvm::net {
 
-inline failure network_failure(std::errc code, const char* attempted) noexcept {
+[[gnu::cold, gnu::noinline]] inline failure network_failure(std::errc code, const char* attempted) noexcept {
     return failure(error{std::make_error_code(code), attempted});
 }
 

@@ -5,12 +5,12 @@
 
 #include <halvm/net/alarm.hpp>
 #include <halvm/net/fixed_table.hpp>
+#include <halvm/net/held_packets.hpp>
 #include <halvm/net/ip.hpp>
 #include <halvm/net/limits.hpp>
 #include <halvm/net/wire/ipv4.hpp>
 
 #include <array>
-#include <vector>
 
 namespace halvm::net {
 
@@ -25,7 +25,7 @@ public:
 
     /// Takes the fragment; the whole datagram when it was the last one that was missing.
     std::optional<ip_datagram> add(ip_datagram fragment, const wire::ipv4_view& header);
-    [[nodiscard]] std::size_t held() const noexcept { return held_; }
+    [[nodiscard]] std::size_t held() const noexcept { return held_.held(); }
 
 private:
     struct name {
@@ -42,18 +42,13 @@ private:
                                 one.identification);
         }
     };
-    struct piece {
-        packet data;  // of the first fragment, with its header
-        std::uint32_t begin = 0;
-        std::uint32_t end = 0;
-    };
     struct entry : alarm {
         entry() noexcept : alarm{[](alarm& one) noexcept { static_cast<entry&>(one).due(); }} {}
         void due() noexcept { own->expire(*this); }
 
         name key;
         ipv4_reassembly* own = nullptr;
-        std::vector<piece> pieces{};  // in their order
+        held_packet* pieces = nullptr;  // in their order; the first one has its header
         std::uint32_t size = 0;       // of the whole payload; 0 while the last one is missing
         bool spoiled = false;
         ip_datagram first;  // what is known of the first one, without its packet
@@ -67,12 +62,12 @@ private:
     ipv4_layer& ipv4_;
     stack& stack_;
     fixed_table<entry, name_hash> table_;
-    std::size_t held_ = 0;
+    held_packets held_;
 };
 
 class ipv4_layer final : public ip_layer, public link_protocol_handler {
 public:
-    explicit ipv4_layer(stack& own);
+    [[gnu::cold]] explicit ipv4_layer(stack& own);
 
     void receive(const frame_origin& from, packet payload) override;
     void receive_own(packet whole) override;

@@ -5,6 +5,7 @@
 
 #include <halvm/net/alarm.hpp>
 #include <halvm/net/fixed_table.hpp>
+#include <halvm/net/held_packets.hpp>
 #include <halvm/net/ip.hpp>
 #include <halvm/net/limits.hpp>
 #include <halvm/net/statistics.hpp>
@@ -40,8 +41,8 @@ protected:
 
 class neighbour_cache {
 public:
-    neighbour_cache(stack& own, const stack_limits& limits);
-    ~neighbour_cache();
+    [[gnu::cold]] neighbour_cache(stack& own, const stack_limits& limits);
+    [[gnu::cold]] ~neighbour_cache();
 
     void attach(ip_family family, neighbour_solicitor& by) noexcept {
         solicitors_[static_cast<std::size_t>(family)] = &by;
@@ -53,8 +54,8 @@ public:
 
     /// What somebody said of himself. `may_add` is for a neighbour who wants something of us; an answer that nobody
     /// asked for changes only what is there already. True when it was asked for, or there.
-    bool learn(interface& via, const ip_address& address, const mac_address& mac, bool may_add, bool is_answer);
-    void forget(const interface& via);
+    [[gnu::cold]] bool learn(interface& via, const ip_address& address, const mac_address& mac, bool may_add, bool is_answer);
+    [[gnu::cold]] void forget(const interface& via);
     [[nodiscard]] std::vector<neighbour> all();
 
 private:
@@ -77,21 +78,22 @@ private:
         neighbour_state state = neighbour_state::incomplete;
         unsigned probes = 0;
         wire::ethertype type{};
-        std::vector<packet> waiting{};
+        held_packet* waiting = nullptr;  // the oldest first
     };
 
-    entry* make(interface& via, const ip_address& address);
-    void ask(entry& one);
-    void ring(entry& one) noexcept;
-    void confirm(entry& one, const mac_address& mac);
-    void give_up(entry& one);
-    void drop(entry& one) noexcept;
+    [[gnu::cold]] entry* make(interface& via, const ip_address& address);
+    [[gnu::cold]] void keep(entry& one, packet payload) noexcept;
+    [[gnu::cold]] void ask(entry& one);
+    [[gnu::cold]] void ring(entry& one) noexcept;
+    [[gnu::cold]] void confirm(entry& one, const mac_address& mac);
+    [[gnu::cold]] void give_up(entry& one);
+    [[gnu::cold]] void drop(entry& one) noexcept;
 
     stack& stack_;
     const stack_limits& limits_;
     std::array<neighbour_solicitor*, 2> solicitors_{};
     fixed_table<entry, where_hash> table_;
-    std::size_t waiting_ = 0;
+    held_packets waiting_;
 };
 
 }  // namespace halvm::net

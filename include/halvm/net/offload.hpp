@@ -14,7 +14,7 @@
 namespace halvm::net {
 
 /// The sum of a packet's bytes from `begin` on. Pre: there are as many.
-inline checksum sum_from(const packet& of, std::size_t begin) noexcept {
+[[gnu::noinline, gnu::noclone]] inline checksum sum_from(const packet& of, std::size_t begin) noexcept {
     Expects(begin <= of.size());
     checksum sum;
     for (const const_bytes piece : of.pieces()) {
@@ -27,7 +27,7 @@ inline checksum sum_from(const packet& of, std::size_t begin) noexcept {
 
 /// Fills in a blank checksum; no clone sees it. Does nothing when it is not blank.
 /// Pre: its offsets are in the packet. Errors: those of packet::writable(), and the packet's bytes are as they were.
-inline result<void> fill_in_checksum(packet& frame) noexcept {
+[[gnu::noinline, gnu::noclone]] inline result<void> fill_in_checksum(packet& frame) noexcept {
     packet_metadata& about = frame.metadata();
     if (about.checksum != packet_checksum::blank)
         return {};

@@ -2,12 +2,11 @@
 // Where packets go: the longest prefix that holds their destination decides. [rfc1812 5.2.4.3]
 #pragma once
 
+#include <halvm/net/fixed_vector.hpp>
 #include <halvm/net/ip_prefix.hpp>
 #include <halvm/result.hpp>
 
-#include <algorithm>
 #include <span>
-#include <vector>
 
 namespace halvm::net {
 
@@ -28,26 +27,14 @@ struct route {
 
 class route_table {
 public:
-    explicit route_table(std::size_t limit) : limit_{limit} { routes_.reserve(limit); }
+    explicit route_table(std::size_t limit) : routes_{limit} {}
 
     /// One to the same destination by the same way is replaced. Errors: std::errc::no_buffer_space at the limit.
-    result<void> add(const route& one) {
-        for (route& old : routes_)
-            if (old.destination == one.destination && old.via == one.via && old.gateway == one.gateway) {
-                old = one;
-                sort();
-                return {};
-            }
-        if (routes_.size() == limit_)
-            return failure(error{std::make_error_code(std::errc::no_buffer_space), "add a route"});
-        routes_.push_back(one);
-        sort();
-        return {};
-    }
+    result<void> add(const route& one) noexcept;
     /// All that `which(const route&)` is true of; how many.
     template <class Which>
     std::size_t remove_if(Which which) {
-        return std::erase_if(routes_, which);
+        return routes_.erase_if(which);
     }
     /// The best of those that `usable(const route&)` is true of; null when there is none.
     template <class Usable>
@@ -59,23 +46,10 @@ public:
     }
 
     /// The longest prefix first.
-    [[nodiscard]] std::span<const route> all() const noexcept { return routes_; }
+    [[nodiscard]] std::span<const route> all() const noexcept { return {routes_.begin(), routes_.size()}; }
 
 private:
-    void sort() {
-        // By insertion, which is small code; tables of hosts are short and change seldom.
-        for (std::size_t i = 1; i < routes_.size(); ++i)
-            for (std::size_t at = i; at != 0 && goes_before(routes_[at], routes_[at - 1]); --at)
-                std::swap(routes_[at], routes_[at - 1]);
-    }
-    static bool goes_before(const route& left, const route& right) noexcept {
-        if (left.destination.length() != right.destination.length())
-            return left.destination.length() > right.destination.length();
-        return left.metric < right.metric;
-    }
-
-    std::vector<route> routes_;
-    std::size_t limit_;
+    fixed_vector<route> routes_;
 };
 
 }  // namespace halvm::net

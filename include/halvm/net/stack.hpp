@@ -2,7 +2,8 @@
 // A network stack: interfaces, addresses and routes, and the protocols that a program uses; none that it does not.
 //
 //   halvm::net::stack stack{halvm::open_nic().value()};
-//   stack.configure("10.0.0.2/24", "10.0.0.1"_ip).value();
+//   if (!stack.configure("10.0.0.2/24", "10.0.0.1"_ip))
+//       return 1;
 //   auto rtt = stack.ping("10.0.0.1"_ip, halvm::fiber::within(1s));
 //
 // It has no globals and knows no machine: frames come through NICs, time through the scheduler's clock, random numbers
@@ -13,6 +14,7 @@
 #include <halvm/device/nic.hpp>
 #include <halvm/device/packet_pool.hpp>
 #include <halvm/net/arp.hpp>
+#include <halvm/net/fixed_vector.hpp>
 #include <halvm/net/icmpv4.hpp>
 #include <halvm/net/interface.hpp>
 #include <halvm/net/ipv4.hpp>
@@ -24,7 +26,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace halvm::net {
@@ -43,6 +44,11 @@ public:
     stack_service(const stack_service&) = delete;
     stack_service& operator=(const stack_service&) = delete;
     virtual ~stack_service() = default;
+
+private:
+    friend class stack;
+    const char* key_ = nullptr;
+    stack_service* before_ = nullptr;
 };
 
 struct stack_options {
@@ -88,11 +94,11 @@ public:
 
     /// Gives the first NIC an address, with a route to its network and, if there is a gateway, to everywhere. With
     /// `probes` it blocks until it is known that nobody else has the address. [rfc5227 2.1]
-    /// Errors: address_errc; std::errc::address_not_available for one that no host can have; address_in_use for one
-    /// that is there, or that somebody answers for; network_unreachable for a gateway that is not on the link;
-    /// no_buffer_space at a limit; no_such_device without a NIC; by the limit.
-    result<void> configure(std::string_view address, const std::optional<ip_address>& gateway = {}, bool probes = false,
-                           const fiber::wait_limit& limit = {});
+    /// Errors: std::errc::address_not_available for one that no host can have; address_in_use for one that is there, or
+    /// that somebody answers for; network_unreachable for a gateway that is not on the link; no_buffer_space at a limit;
+    /// no_such_device without a NIC; by the limit. They say which address.
+    result<void> configure(const interface_address& address, const std::optional<ip_address>& gateway = {},
+                           bool probes = false, const fiber::wait_limit& limit = {});
     result<void> add_address(interface& to, const interface_address& address, bool probes = false,
                              const fiber::wait_limit& limit = {});
     /// With the routes that came with it. False when it was not there.
@@ -105,6 +111,12 @@ public:
         return routes_.remove_if(which);
     }
     [[nodiscard]] std::span<const route> routes() const noexcept { return routes_.all(); }
+
+    /// How often an address of ours has come or gone, by hand or by DHCP. Whoever tells others where this host is waits
+    /// for the next time: blocks until it is another number than `seen`, and says which.
+    /// Errors: std::errc::timed_out and operation_canceled by the limit.
+    [[nodiscard]] std::uint64_t address_changes() const noexcept { return address_changes_; }
+    result<std::uint64_t> wait_for_addresses(std::uint64_t seen, const fiber::wait_limit& limit = {});
 
     /// What dns() uses. DHCP writes it with each lease.
     [[nodiscard]] struct name_service& name_service() noexcept { return name_service_; }
@@ -141,7 +153,7 @@ public:
     void undeliverable(ip_family family, packet whole) {
         layers_[static_cast<std::size_t>(family)]->undeliverable(std::move(whole));
     }
-    /// One handler a protocol, and as long as the stack. Pre: there is none.
+    /// One handler a protocol, and as long as the stack. Pre: there is none; there are fewer than 8.
     void attach(ip_protocol protocol, ip_protocol_handler& by);
     [[nodiscard]] ip_protocol_handler* handler_of(ip_protocol protocol) const noexcept;
     void attach(wire::ethertype type, link_protocol_handler& by);
@@ -150,13 +162,9 @@ public:
     /// The service of this type, made at its first use.
     template <class Service>
     Service& service() {
-        for (const auto& [key, kept] : services_)
-            if (key == &key_of<Service>)
-                return static_cast<Service&>(*kept);
-        auto made = std::make_unique<Service>(*this);
-        Service& here = *made;
-        services_.emplace_back(&key_of<Service>, std::move(made));
-        return here;
+        if (stack_service* const kept = find_service(&key_of<Service>))
+            return static_cast<Service&>(*kept);
+        return static_cast<Service&>(keep(&key_of<Service>, std::make_unique<Service>(*this)));
     }
 
     [[nodiscard]] const stack_limits& limits() const noexcept { return limits_; }
@@ -193,8 +201,14 @@ private:
 
     template <class Service>
     static constexpr char key_of = 0;
+    static constexpr std::size_t most_protocols = 8;
 
+    using service_loop = void (*)(void* of, const std::stop_token& stop);
+    static fiber::handle<void> spawn(const char* name, service_loop loop, void* of);
+    void addresses_changed() noexcept;
     interface& add_port(std::unique_ptr<nic_port> port);
+    [[nodiscard]] stack_service* find_service(const char* key) const noexcept;
+    stack_service& keep(const char* key, std::unique_ptr<stack_service> made) noexcept;
     interface* first_nic() noexcept {
         return interfaces_.size() > 1 ? interfaces_[1].get() : nullptr;
     }
@@ -210,23 +224,25 @@ private:
     random_source& random_;
     stack_statistics statistics_;
     alarm_clock alarms_;
-    std::vector<std::unique_ptr<interface>> interfaces_;
+    fixed_vector<std::unique_ptr<interface>> interfaces_;
     route_table routes_;
     neighbour_cache neighbours_;
     std::array<ip_layer*, 2> layers_{};
-    std::vector<std::pair<wire::ethertype, link_protocol_handler*>> link_protocols_;
-    std::vector<std::pair<ip_protocol, ip_protocol_handler*>> protocols_;
+    fixed_vector<std::pair<wire::ethertype, link_protocol_handler*>> link_protocols_{most_protocols};
+    fixed_vector<std::pair<ip_protocol, ip_protocol_handler*>> protocols_{most_protocols};
     ipv4_layer ipv4_;
     arp_layer arp_;
     icmpv4_layer icmpv4_;
     std::optional<packet_pool> own_memory_;
-    std::vector<packet> looped_;
-    std::vector<packet> looping_;
+    fixed_vector<packet> looped_;
+    fixed_vector<packet> looping_;
     struct name_service name_service_;
     unsigned batches_ = 0;
     bool room_wanted_ = false;
     std::uint64_t generation_ = 1;
-    std::vector<std::pair<const char*, std::unique_ptr<stack_service>>> services_;
+    std::uint64_t address_changes_ = 0;
+    fiber::wait_queue address_waiting_{"a change of addresses", true};
+    stack_service* services_ = nullptr;  // the last one first
     fiber::handle<void> fiber_;
 };
 

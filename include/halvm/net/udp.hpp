@@ -5,8 +5,6 @@
 #include <halvm/net/endpoint.hpp>
 #include <halvm/net/stack.hpp>
 
-#include <boost/intrusive/list.hpp>
-
 #include <array>
 #include <memory>
 #include <optional>
@@ -47,7 +45,7 @@ class udp_socket {
 public:
     udp_socket(udp_socket&&) noexcept;
     udp_socket& operator=(udp_socket&&) noexcept;
-    ~udp_socket();
+    [[gnu::cold]] ~udp_socket();
 
     /// The address is unspecified unless the socket was bound to one or connected.
     [[nodiscard]] endpoint local() const noexcept;
@@ -56,7 +54,7 @@ public:
     /// From now on only that end is sent to and received from, and errors about it fail the calls that follow, once
     /// each. What waits already from others is dropped. Errors: those of stack::find_path();
     /// std::errc::permission_denied for a group without udp_binding::broadcast.
-    result<void> connect(const endpoint& remote);
+    [[gnu::cold]] result<void> connect(const endpoint& remote);
     void disconnect() noexcept;
 
     /// Blocks until there is a datagram. Its packet is the NIC's memory: keep it no longer than needed.
@@ -108,12 +106,12 @@ public:
     ~udp_layer() override;
 
     /// Errors: std::errc::address_in_use; address_not_available for one that is not ours; no_buffer_space at the limit.
-    result<udp_socket> bind(const udp_binding& what);
+    [[gnu::cold]] result<udp_socket> bind(const udp_binding& what);
     result<udp_socket> bind(std::uint16_t port) { return bind(udp_binding{.port = port}); }
     result<udp_socket> bind() { return bind(udp_binding{}); }
 
     std::optional<ip_refusal> receive(ip_datagram& in) override;
-    void failed(const ip_error& about) override;
+    [[gnu::cold]] void failed(const ip_error& about) override;
 
     /// Sends by a path that need not be one of the table's: DHCP's. The payload's headers must fit in front.
     result<void> send_through(const path& way, const ip_sending& how, std::uint16_t from, std::uint16_t to,
@@ -121,11 +119,13 @@ public:
 
 private:
     friend class udp_socket;
-    using hook = boost::intrusive::list_base_hook<>;
     static constexpr std::size_t buckets = 64;
 
-    [[nodiscard]] bool is_free(const udp_binding& what) const noexcept;
-    result<std::uint16_t> free_port(udp_binding what) noexcept;
+    [[nodiscard, gnu::cold]] bool is_free(const udp_binding& what) const noexcept;
+    [[gnu::cold]] result<std::uint16_t> free_port(udp_binding what) noexcept;
+
+    /// A copy that shares the bytes to each socket but the last, which is returned.
+    [[gnu::cold]] udp_socket::state* give_group(const ip_datagram& in, const endpoint& from, std::uint16_t port);
 
     stack& stack_;
     std::array<udp_socket::state*, buckets> sockets_{};  // by local port

@@ -67,7 +67,7 @@ TEST_CASE("stack: our own address on a wire leads back to us, and never out") {
 
 TEST_CASE("stack: configure refuses what no host can have") {
     stack_world net;
-    const auto refused = [&](const char* address, std::optional<ip_address> by = {}) {
+    const auto refused = [&](const interface_address& address, std::optional<ip_address> by = {}) {
         return net.stack.configure(address, by).error().code();
     };
     CHECK(refused("10.0.0.255/24") == std::errc::address_not_available);
@@ -76,11 +76,25 @@ TEST_CASE("stack: configure refuses what no host can have") {
     CHECK(refused("127.0.0.2/8") == std::errc::address_not_available);
     CHECK(refused("2001:db8::1/64") == std::errc::address_family_not_supported);
     CHECK(refused("10.0.0.2/24", "10.0.1.1"_ip) == std::errc::network_unreachable);
-    CHECK(net.stack.configure("10.0.0/24").error().code() == address_errc::bad_count);
+    CHECK(interface_address::parse("10.0.0/24").error().code() == address_errc::bad_count);
     REQUIRE(net.stack.configure("10.0.0.2/24"));
     CHECK(refused("10.0.0.2/16") == std::errc::address_in_use);
     stack alone{{.random = &net.random}};
     CHECK(alone.configure("10.0.0.2/24").error().code() == std::errc::no_such_device);
+}
+
+TEST_CASE("stack: who waits for a change of addresses is told of each") {
+    stack_world net;
+    const std::uint64_t before = net.stack.address_changes();
+    auto told = fiber::spawn([&] { return net.stack.wait_for_addresses(before).value(); });
+    settle();
+    REQUIRE(net.stack.configure("10.0.0.2/24"));
+    const std::uint64_t here = told.join();
+    CHECK(here != before);
+    CHECK(net.stack.wait_for_addresses(before).value() == here);
+    CHECK(net.stack.wait_for_addresses(here, fiber::within(1s)).error().code() == std::errc::timed_out);
+    CHECK(net.stack.remove_address(net.stack.at(1), ip_address{us}));
+    CHECK(net.stack.wait_for_addresses(here).value() != here);
 }
 
 TEST_CASE("stack: routes: the longest prefix wins, nothing piles up, an address takes its routes along") {
