@@ -130,7 +130,8 @@ int run(bool sums, std::size_t size) {
     if (!own.configure("10.0.0.2/24"))
         return 1;
     own.neighbours().learn(own.at(1), there, theirs, true, true);
-    auto server_socket = own.udp().bind(7).value(), silent = own.udp().bind(8).value(), sender = own.udp().bind(9).value();
+    auto server_socket = own.udp().bind(7).value(), silent = own.udp().bind(8).value(),
+         sender = own.udp().bind(9).value();
     auto server = fiber::spawn(
         [&](std::stop_token stop) {
             std::array<datagram, batch> some;
@@ -160,7 +161,8 @@ int run(bool sums, std::size_t size) {
         print("received, IPv4 on top", size, ip - link);
         print("received, to a UDP port that nobody has, on top of IPv4", size, refused - ip);
     }
-    print(sums ? "received by a UDP socket, in all; the device sums" : "received by a UDP socket, in all", size, received);
+    print(sums ? "received by a UDP socket, in all; the device sums" : "received by a UDP socket, in all", size,
+          received);
 
     const path way = own.find_path(there).value();
     interface& nic = own.at(1);

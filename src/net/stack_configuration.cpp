@@ -70,7 +70,8 @@ result<void> stack::configure(const interface_address& address, const std::optio
     if (to == nullptr)
         return network_failure(std::errc::no_such_device, "configure a stack");
     if (gateway && !address.network().contains(*gateway))
-        return network_failure(std::errc::network_unreachable, "reach the gateway");
+        return failure(error{std::make_error_code(std::errc::network_unreachable), "reach the gateway",
+                             gateway->to_text().view()});
     if (auto added = add_address(*to, address, probes, limit); !added || !gateway)
         return added;
     return add_route({.destination = ip_prefix{gateway->is_v4() ? ip_address{} : ip_address{ipv6_address{}}, 0},
@@ -82,20 +83,21 @@ result<void> stack::add_address(interface& to, const interface_address& address,
                                 const fiber::wait_limit& limit) {
     constexpr const char* attempted = "give an interface an address";
     const ip_address& own = address.address();
+    const auto refuse = [&](std::error_code code) { return failure(error{code, attempted, own.to_text().view()}); };
     const auto last = address.network().broadcast();
     if (!own.is_unicast() || own.is_loopback() || (last && (*last == own.v4() || address.network().address() == own)))
-        return network_failure(std::errc::address_not_available, attempted);
+        return refuse(std::make_error_code(std::errc::address_not_available));
     if (layers_[static_cast<std::size_t>(own.family())] == nullptr)
-        return network_failure(std::errc::address_family_not_supported, attempted);
+        return refuse(std::make_error_code(std::errc::address_family_not_supported));
     if (is_ours(own))
-        return network_failure(std::errc::address_in_use, attempted);
+        return refuse(std::make_error_code(std::errc::address_in_use));
     if (to.addresses_.full())
-        return network_failure(std::errc::no_buffer_space, attempted);
+        return refuse(std::make_error_code(std::errc::no_buffer_space));
     if (probes && own.is_v4() && !to.is_loopback()) {
         const arp_probing how{limits_.address_probes, limits_.address_probe_wait, limits_.address_probe_least,
                               limits_.address_probe_most};
         if (auto free = arp_.probe(to, own.v4(), how, limit); !free)
-            return free;
+            return refuse(free.error().code());
     }
     if (auto added = routes_.add({address.network(), &to, {}, 0, route_origin::address}); !added)
         return added;

@@ -61,8 +61,8 @@ private:
         std::string address, gateway;
         words >> address >> gateway;
         const auto done = stack_.configure(
-            net::interface_address::parse(address).value(), gateway.empty() ? std::nullopt : std::optional{net::ip_address::parse(gateway).value()}, true,
-            patience());
+            net::interface_address::parse(address).value(),
+            gateway.empty() ? std::nullopt : std::optional{net::ip_address::parse(gateway).value()}, true, patience());
         return done ? "configured" : reason(done.error());
     }
     std::string dhcp(std::istringstream&) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The operations of packets. Nothing to include by itself: packet.hpp does. What is seldom needed, or large, is kept out
-// of line, and in one copy: each of these is called from very many places.
+// The operations of packets. Nothing to include by itself: packet.hpp does. What is seldom needed, or large, is kept
+// out of line, and in one copy: each of these is called from very many places.
 #pragma once
 
 #include <halvm/device/packet.hpp>
@@ -254,7 +254,8 @@ inline result<packet> packet::clone() const noexcept {
     return copy;
 }
 
-[[gnu::noinline, gnu::noclone]] inline result<packet> packet::clone(std::size_t offset, std::size_t count) const noexcept {
+[[gnu::noinline, gnu::noclone]] inline result<packet> packet::clone(std::size_t offset,
+                                                                    std::size_t count) const noexcept {
     Expects(offset <= head().total && count <= head().total - offset);
     const node* from = head_;
     for (; offset > from->size || (offset == from->size && count != 0); from = from->next)

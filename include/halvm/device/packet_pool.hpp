@@ -56,7 +56,8 @@ private:
     detail::packet_arena* arena_;
 };
 
-[[gnu::noinline, gnu::noclone]] inline result<packet> packet_pool::allocate(std::size_t size, std::size_t headroom) noexcept {
+[[gnu::noinline, gnu::noclone]] inline result<packet> packet_pool::allocate(std::size_t size,
+                                                                            std::size_t headroom) noexcept {
     const std::size_t large = shape().large;
     Expects(headroom < large && size <= std::numeric_limits<std::uint32_t>::max());
     packet made;

@@ -89,7 +89,8 @@ public:
     constexpr interface_address() noexcept = default;
     /// A literal, which the compiler checks: "10.0.0.2/24".
     template <std::size_t Size>
-    consteval interface_address(const char (&text)[Size]) : interface_address{reading::require(read({text, Size - 1}))} {}
+    consteval interface_address(const char (&text)[Size])
+        : interface_address{reading::require(read({text, Size - 1}))} {}
 
     /// Errors: address_errc.
     static result<interface_address> parse(std::string_view text) noexcept {

@@ -49,7 +49,7 @@ private:
         name key;
         ipv4_reassembly* own = nullptr;
         held_packet* pieces = nullptr;  // in their order; the first one has its header
-        std::uint32_t size = 0;       // of the whole payload; 0 while the last one is missing
+        std::uint32_t size = 0;         // of the whole payload; 0 while the last one is missing
         bool spoiled = false;
         ip_datagram first;  // what is known of the first one, without its packet
     };

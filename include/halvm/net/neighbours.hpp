@@ -54,7 +54,8 @@ public:
 
     /// What somebody said of himself. `may_add` is for a neighbour who wants something of us; an answer that nobody
     /// asked for changes only what is there already. True when it was asked for, or there.
-    [[gnu::cold]] bool learn(interface& via, const ip_address& address, const mac_address& mac, bool may_add, bool is_answer);
+    [[gnu::cold]] bool learn(interface& via, const ip_address& address, const mac_address& mac, bool may_add,
+                             bool is_answer);
     [[gnu::cold]] void forget(const interface& via);
     [[nodiscard]] std::vector<neighbour> all();
 

@@ -94,9 +94,9 @@ public:
 
     /// Gives the first NIC an address, with a route to its network and, if there is a gateway, to everywhere. With
     /// `probes` it blocks until it is known that nobody else has the address. [rfc5227 2.1]
-    /// Errors: std::errc::address_not_available for one that no host can have; address_in_use for one that is there, or
-    /// that somebody answers for; network_unreachable for a gateway that is not on the link; no_buffer_space at a limit;
-    /// no_such_device without a NIC; by the limit. They say which address.
+    /// Errors: std::errc::address_not_available for one that no host can have; address_in_use for one that is there,
+    /// or that somebody answers for; network_unreachable for a gateway that is not on the link; no_buffer_space at a
+    /// limit; no_such_device without a NIC; by the limit. Those about an address say which.
     result<void> configure(const interface_address& address, const std::optional<ip_address>& gateway = {},
                            bool probes = false, const fiber::wait_limit& limit = {});
     result<void> add_address(interface& to, const interface_address& address, bool probes = false,
