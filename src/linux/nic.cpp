@@ -10,11 +10,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <new>
 #include <random>
@@ -299,14 +301,21 @@ private:
         ioctl(control_.get(), SIOCSIFFLAGS, &request);
     }
 
+    /// `otherwise` of a driver that does not say: the kernel comes to know some time after the carrier has come.
+    bool has_carrier(bool otherwise) noexcept {
+        ethtool_value link{.cmd = ETHTOOL_GLINK, .data = 0};
+        ifreq request = request_for(name);
+        request.ifr_data = reinterpret_cast<char*>(&link);
+        return ioctl(control_.get(), SIOCETHTOOL, &request) == 0 ? link.data != 0 : otherwise;
+    }
+
     /// False when there is no such interface any more.
     bool read_link() noexcept {
         nic_info now = info;
         ifreq request = request_for(name);
         if (ioctl(control_.get(), SIOCGIFFLAGS, &request) != 0)
             return false;
-        constexpr short wanted = IFF_UP | IFF_RUNNING;
-        now.link_up = (request.ifr_flags & wanted) == wanted;
+        now.link_up = (request.ifr_flags & IFF_UP) != 0 && has_carrier((request.ifr_flags & IFF_RUNNING) != 0);
         request = request_for(name);
         if (ioctl(control_.get(), SIOCGIFMTU, &request) != 0)
             return false;
